@@ -1,0 +1,162 @@
+"""A run's folder: complete or absent, never half.
+
+While it is worked on, a run lives in `<hash>.partial/`, whose checkpoint.npz is replaced as one; finished, the folder
+is renamed to `<hash>/`. It then holds
+
+    config.json       what the results are a function of
+    history.csv       one row an evaluation and replica
+    weights/*.npz     W_x, W_h, w, c with the replica axis, at each evaluation
+    summary.json      one entry a replica
+    checkpoint.npz    the last state, optimizer included
+    provenance.json   when, where and with what it ran; no comparison reads it
+"""
+
+import fcntl
+import importlib
+import json
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Dict, List, Optional
+
+import numpy as np
+
+from experiments.config import Config, as_dict, config_hash
+
+PACKAGES = ("tensorflow", "numpy", "scipy", "pandas")
+
+
+class RunFolderError(Exception):
+    """The folder cannot be worked on; its message is one line for the user."""
+
+
+class RunFolder:
+    """The folder of one configuration under `root`, locked against a second process while it is open."""
+
+    def __init__(self, root: Path, config: Config):
+        self.config, self.root = config, Path(root)
+        self.final = self.root / config_hash(config)
+        self.partial = self.root / (config_hash(config) + ".partial")
+        self._lock = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run has been finished. (The workflow makes an empty folder of that name beforehand.)"""
+        return (self.final / "summary.json").is_file()
+
+    def open(self) -> None:
+        """Makes the partial folder and locks it. Raises RunFolderError if another process works on it."""
+        (self.partial / "weights").mkdir(parents=True, exist_ok=True)
+        self._lock = os.open(str(self.partial), os.O_RDONLY)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunFolderError(f"run {self.final} is being worked on by another process")
+        if self.complete:  # another process finished it between our look and our lock
+            shutil.rmtree(str(self.partial))
+            return
+        write_json(self.partial / "config.json", as_dict(self.config))
+
+    def close(self) -> None:
+        """Gives the lock up."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def checkpoint(self) -> Optional[Dict[str, np.ndarray]]:
+        """The arrays last saved, or None."""
+        path = self.partial / "checkpoint.npz"
+        if not path.exists():
+            return None
+        with np.load(str(path), allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+
+    def save_checkpoint(self, arrays: Dict[str, np.ndarray]) -> None:
+        """Replaces the checkpoint as one."""
+        _write_npz(self.partial / "checkpoint.npz", arrays)
+
+    def save_weights(self, iteration: int, weights: Dict[str, np.ndarray]) -> None:
+        """The weights of one evaluation."""
+        _write_npz(self.partial / "weights" / f"{iteration:06d}.npz", weights)
+
+    def finish(self, history_csv: str, summary: List[dict], seconds: float) -> None:
+        """Writes the results and renames the folder: from here on the run is complete."""
+        _write(self.partial / "history.csv", history_csv.encode())
+        write_json(self.partial / "summary.json", summary)
+        write_json(self.partial / "provenance.json", _provenance(seconds))
+        _flush_folder(self.partial)
+        os.rename(str(self.partial), str(self.final))
+        _flush_folder(self.root)
+
+
+def write_json(path: Path, value) -> None:
+    """JSON with sorted keys, written as one."""
+    _write(path, (json.dumps(value, indent=1, sort_keys=True) + "\n").encode())
+
+
+def _write_npz(path: Path, arrays: Dict[str, np.ndarray]) -> None:
+    temporary = path.with_name(path.name + ".tmp")
+    with open(str(temporary), "wb") as stream:
+        np.savez(stream, **arrays)
+        _flush(stream)
+    os.replace(str(temporary), str(path))
+
+
+def _write(path: Path, content: bytes) -> None:
+    temporary = path.with_name(path.name + ".tmp")
+    with open(str(temporary), "wb") as stream:
+        stream.write(content)
+        _flush(stream)
+    os.replace(str(temporary), str(path))
+
+
+def _flush(stream) -> None:
+    stream.flush()
+    os.fsync(stream.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    handle = os.open(str(folder), os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _provenance(seconds: float) -> dict:
+    return {
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "seconds": round(seconds, 1),
+        "host": socket.gethostname(),
+        "processor": _processor(),
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "packages": {name: importlib.import_module(name).__version__ for name in PACKAGES},
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown")
+
+
+def _commit() -> str:
+    """The image's commit, or the checkout's, marked if it has changes."""
+    if "BIOLHESS_COMMIT" in os.environ:
+        return os.environ["BIOLHESS_COMMIT"]
+    try:
+        return subprocess.check_output(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            cwd=str(Path(__file__).parent),
+            stderr=subprocess.DEVNULL,
+            universal_newlines=True,
+        ).strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"

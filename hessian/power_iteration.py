@@ -1,0 +1,108 @@
+"""The leading eigenvalue of a population's Hessians by power iteration (PyHessian's Algorithm 2), within the graph."""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from hessian.product import gradient_of, hessian_vector_product
+
+TOLERANCE = 1e-6  # on the change of the eigenvalue; published code
+MAX_ITERATIONS = 500
+MAX_RESIDUAL = 1e-2  # beyond it, a settled |Hv| is not an eigenvalue: two of equal magnitude, opposite sign
+# Single precision cannot settle more finely than this share of the eigenvalue: 4 units in the last place.
+RELATIVE_TOLERANCE = 4 * float(np.finfo(np.float32).eps)
+
+
+class LeadingEigenvalue(NamedTuple):
+    """One value a replica, each [R]; eigenvector [R, ...] of unit length.
+
+    eigenvalue: |Hv|. rayleigh: v.Hv, which has the sign. residual: |Hv - rayleigh v| / |Hv|, 0 for a zero Hessian.
+    converged: stopped by the tolerance, with a residual of at most MAX_RESIDUAL.
+    """
+
+    eigenvalue: tf.Tensor
+    rayleigh: tf.Tensor
+    residual: tf.Tensor
+    iterations: tf.Tensor
+    converged: tf.Tensor
+    eigenvector: tf.Tensor
+
+
+def leading_eigenvalue(
+    loss: tf.Tensor, variable: tf.Tensor, start: tf.Tensor, max_iterations: int = MAX_ITERATIONS
+) -> LeadingEigenvalue:
+    """Power iteration on the Hessian of each replica's loss, all replicas in one tf.while_loop.
+
+    loss: scalar or [R]; replica r's part depends on variable[r] alone. variable: [R, ...]. start: [R, ...], not zero.
+    The gradient that the products differentiate is built outside the loop: the forward pass and the first backward pass
+    run once a call. A replica that has stopped keeps its values while others go on.
+    """
+    gradient = gradient_of(loss, variable)
+    replicas = tf.shape(variable)[0]
+    nothing = tf.zeros([replicas], variable.dtype)
+    first = LeadingEigenvalue(
+        eigenvalue=nothing + np.inf,
+        rayleigh=nothing,
+        residual=nothing,
+        iterations=tf.zeros([replicas], tf.int32),
+        converged=tf.zeros([replicas], tf.bool),
+        eigenvector=_over(start, _norm(start)),
+    )
+
+    def running(found, direction, done):
+        return tf.logical_not(tf.reduce_all(done))
+
+    def iterate(found, direction, done):
+        product = hessian_vector_product(gradient, variable, direction)
+        new = _estimate(product, direction, found)
+        stopped = _settled(new.eigenvalue, found.eigenvalue)
+        new = new._replace(converged=tf.logical_and(stopped, new.residual <= MAX_RESIDUAL))
+        kept = LeadingEigenvalue(*[tf.where(done, old, now) for old, now in zip(found, new)])
+        length = tf.where(new.eigenvalue > 0, new.eigenvalue, tf.ones_like(new.eigenvalue))
+        zero = tf.equal(new.eigenvalue, 0)
+        onward = tf.where(zero, direction, _over(product, length))
+        hopeless = tf.logical_not(tf.math.is_finite(new.eigenvalue))
+        return kept, onward, done | stopped | hopeless
+
+    found, _, _ = tf.while_loop(
+        running,
+        iterate,
+        (first, first.eigenvector, first.converged),
+        maximum_iterations=max_iterations,
+        back_prop=False,
+        parallel_iterations=1,
+    )
+    return found
+
+
+def _estimate(product, direction, before) -> LeadingEigenvalue:
+    """What the product of the Hessian with a unit vector says of the leading eigenvalue."""
+    eigenvalue = _norm(product)
+    rayleigh = tf.reduce_sum(product * direction, axis=_inner(direction))
+    off = _norm(product - direction * _spread(rayleigh, direction))
+    residual = tf.where(eigenvalue > 0, off / eigenvalue, tf.zeros_like(off))
+    return LeadingEigenvalue(eigenvalue, rayleigh, residual, before.iterations + 1, before.converged, direction)
+
+
+def _settled(now, before):
+    return tf.abs(now - before) < tf.maximum(tf.constant(TOLERANCE, now.dtype), RELATIVE_TOLERANCE * now)
+
+
+def _inner(tensor):
+    """All axes but the replica's."""
+    return list(range(1, tensor.shape.ndims))
+
+
+def _norm(tensor):
+    """Euclidean length of each replica's part [R]."""
+    return tf.sqrt(tf.reduce_sum(tf.square(tensor), axis=_inner(tensor)))
+
+
+def _spread(values, like):
+    """[R] -> [R, 1, ...], to be broadcast over a replica's part."""
+    return tf.reshape(values, [-1] + [1] * len(_inner(like)))
+
+
+def _over(tensor, lengths):
+    return tensor / _spread(lengths, tensor)

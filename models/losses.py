@@ -1,0 +1,32 @@
+"""The two losses of Eq. 13, per replica, and the measures of performance that go with them.
+
+Shapes: outputs [R, K * B, N_out] and targets [R or 1, K * B, N_out], K steps that carry loss, time before batch.
+"""
+
+import tensorflow as tf
+
+
+def squared_error(outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    """Sum of squares over outputs and steps / (2 K B) -> [R]. Eq. 13, regression."""
+    return 0.5 * mean_squared_error(outputs, targets)
+
+
+def cross_entropy(outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    """Cross-entropy of one-hot targets, mean over batch and steps that carry loss -> [R]. Eq. 13, classification."""
+    return -tf.reduce_mean(tf.reduce_sum(targets * tf.nn.log_softmax(outputs), axis=2), axis=1)
+
+
+def mean_squared_error(outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    """Squared error summed over outputs, mean over steps and batch -> [R]."""
+    return tf.reduce_mean(tf.reduce_sum(tf.square(outputs - targets), axis=2), axis=1)
+
+
+def accuracy(outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    """Share of rows whose largest output is the target's -> [R]."""
+    hit = tf.equal(tf.argmax(outputs, axis=2), tf.argmax(targets, axis=2))
+    return tf.reduce_mean(tf.cast(hit, outputs.dtype), axis=1)
+
+
+def l2_penalty(*weights: tf.Tensor) -> tf.Tensor:
+    """Half the sum of squares of each replica's weights -> [R]."""
+    return 0.5 * tf.add_n([tf.reduce_sum(tf.square(weight), axis=[1, 2]) for weight in weights])

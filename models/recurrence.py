@@ -1,0 +1,106 @@
+"""A finished forward pass and the pieces from which learning rules build their backward pass.
+
+Time runs as in the paper: rates f_t and hidden states h_t for t = 1 .. T, input x_t for t = 0 .. T - 1, x_t acting on
+h_{t+1}. Gradients that are structurally zero are ``None`` and are not in the graph.
+"""
+
+from typing import Callable, Dict, NamedTuple, Sequence, Tuple
+
+import tensorflow as tf
+
+from models.algebra import (
+    MaybeZero,
+    drop_first_step,
+    masked,
+    product,
+    scaled,
+    split_time,
+    stack_time,
+    total,
+)
+from models.cells import Cell, adaptive_mask, psi, unroll
+
+
+class Adjoint(NamedTuple):
+    """delta = dL/dh_t and gamma = dL/db_t, each [R, B, N] or None for zero."""
+
+    delta: MaybeZero = None
+    gamma: MaybeZero = None
+
+
+class Recurrence:
+    """The forward pass of a recurrent layer: input x and weights -> rates f_1 .. f_T.
+
+    cell: the cell's constants.
+    x: [R or 1, T, B, N_in]; T static. W_x: [R, N_in, N]. W_h: [R, N, N] with zero diagonal.
+    """
+
+    def __init__(self, cell: Cell, x: tf.Tensor, W_x: tf.Tensor, W_h: tf.Tensor):
+        self.cell, self.W_x, self.W_h = cell, W_x, W_h
+        self.steps = x.shape[1].value
+        self.x = tf.reshape(x, [x.shape[0].value, -1, x.shape[3].value])
+        self._rates = unroll(cell, split_time(product(self.x, W_x), self.steps), W_h)
+        self._W_h_transposed = tf.transpose(W_h, [0, 2, 1])
+
+    def f(self, t: int) -> tf.Tensor:
+        """Rates [R, B, N] at t = 1 .. T."""
+        return self._rates[t - 1]
+
+    def psi(self, t: int) -> tf.Tensor:
+        """Derivative of the rates at t [R, B, N]: 1 where h_t - a b_t > 0, else 0."""
+        return psi(self.f(t))
+
+    def across(self, delta: MaybeZero) -> MaybeZero:
+        """From dL/dh_{t+1} to f_t of all presynaptic units: (1 - alpha) delta W_h^T, the term that is not local."""
+        if delta is None:
+            return None
+        return scaled(1 - self.cell.alpha, product(delta, self._W_h_transposed))
+
+    def step_back(self, t: int, arriving: MaybeZero, later: Adjoint) -> Adjoint:
+        """From `arriving`, the gradient that reaches f_t from the readout and from other units, and the adjoint of the
+        unit's own states at t + 1, to the adjoint of its own states at t. Local to the unit.
+        """
+        alpha, beta, adaptive = self.cell.alpha, self.cell.beta, self.cell.adaptive
+        at_rate = total(arriving, scaled(1 - beta, later.gamma))
+        at_state = masked(self.psi(t), at_rate) if at_rate is not None else None
+        delta = total(at_state, scaled(alpha, later.delta))
+        if adaptive is None:
+            return Adjoint(delta)
+        at_threshold = masked(-adaptive_mask(self.cell, self.W_h.dtype), at_state)
+        return Adjoint(delta, total(at_threshold, scaled(beta, later.gamma)))
+
+    def sweep(
+        self, signals: Dict[int, tf.Tensor], crossing: Callable[[int, Adjoint], MaybeZero]
+    ) -> Dict[int, MaybeZero]:
+        """delta_t for t = T .. 1: at f_t the direct signal s_t arrives (signals, at the steps that carry loss), and
+        what comes from other units, which is `crossing(t, later)`, `later` being the adjoint at t + 1.
+        """
+        deltas, later = {}, Adjoint()
+        for t in range(self.steps, 0, -1):
+            later = self.step_back(t, total(signals.get(t), crossing(t, later)), later)
+            deltas[t] = later.delta
+        return deltas
+
+    def weight_gradients(self, deltas: Dict[int, MaybeZero]) -> Tuple[tf.Tensor, tf.Tensor]:
+        """(1 - alpha) sum_t x_{t-1}^T delta_t [R, N_in, N] and (1 - alpha) sum_t f_{t-1}^T delta_t [R, N, N].
+
+        These are dL/dW_x and dL/dW_h. One product each over all the steps whose delta is not structurally zero.
+        """
+        alive = [t for t in range(1, self.steps + 1) if deltas.get(t) is not None]
+        stacked = stack_time([deltas[t] for t in alive])
+        if len(alive) == self.steps:
+            x = self.x
+        else:
+            inputs = split_time(self.x, self.steps)
+            x = stack_time([inputs[t - 1] for t in alive])
+        dW_x = product(x, stacked, transpose_a=True)
+        dW_h = self._recurrent_gradient(alive, stacked)
+        keep = 1 - self.cell.alpha
+        return scaled(keep, dW_x), scaled(keep, dW_h)
+
+    def _recurrent_gradient(self, alive: Sequence[int], stacked: tf.Tensor) -> tf.Tensor:
+        if alive[0] == 1:  # f_0 = 0
+            if len(alive) == 1:
+                return tf.zeros_like(self.W_h)
+            stacked, alive = drop_first_step(stacked, len(alive)), alive[1:]
+        return product(stack_time([self.f(t - 1) for t in alive]), stacked, transpose_a=True)

@@ -1,0 +1,137 @@
+"""Sequential MNIST: a digit is shown row by row, 28 grey values a step, and named at the last step.
+
+The images are LeCun, Cortes and Burges' own, in tasks/data/mnist, checked against their SHA-256 sums at every start.
+"""
+
+import functools
+import gzip
+import hashlib
+from pathlib import Path
+from typing import Callable, Iterator, Tuple
+
+import numpy as np
+
+from tasks import Data, DataFileError, Example, Task
+
+FOLDER = Path(__file__).parent / "data" / "mnist"
+VALIDATION = 5000  # the first training images, as in tensorflow.examples.tutorials.mnist (published code)
+HESSIAN_BATCH = 256  # the first validation images; ours
+TEST_NOISE_SD = 0.2  # published code
+DIGITS, ROWS, COLUMNS = 10, 28, 28
+CHUNK = 1000  # images a forward pass when a whole set is evaluated; their activations fit a core's cache
+
+
+def data(random: Callable) -> Data:
+    """Training batches without replacement, and test images with one draw of noise a seed, clipped to [0, 1]."""
+    training_x, training_y, test_x, test_y = load(FOLDER)
+    noise = random("test_noise").normal(0, TEST_NOISE_SD, test_x.shape).astype(np.float32)
+    validation = training_x[:, :VALIDATION], training_y[:VALIDATION]
+    # contiguous: np.take would copy anything else whole at every batch
+    training = np.ascontiguousarray(training_x[:, VALIDATION:]), training_y[VALIDATION:]
+    noisy = np.clip(test_x + noise, 0, 1), test_y
+    examples = len(training[1])
+
+    @functools.lru_cache(maxsize=2)
+    def order(epoch):
+        return random("batches", epoch).permutation(examples)
+
+    def batch(iteration: int, size: int) -> Example:
+        """Images iteration * size ... of the endless sequence of shuffled epochs."""
+        return _pick(training, _members(order, examples, iteration * size, size))
+
+    return Data(
+        training_examples=examples,
+        batch=batch,
+        hessian_batch=_pick(validation, np.arange(HESSIAN_BATCH)),
+        sets={
+            name: functools.partial(_chunks, images)
+            for name, images in (("training", training), ("validation", validation), ("test", noisy))
+        },
+    )
+
+
+def _members(order: Callable, examples: int, start: int, size: int) -> np.ndarray:
+    """Places `start` to `start + size` of the sequence order(0), order(1), ..., each `examples` long."""
+    parts = []
+    while size > 0:
+        epoch, offset = divmod(start, examples)
+        part = order(epoch)[offset : offset + size]
+        parts.append(part)
+        start, size = start + len(part), size - len(part)
+    return np.concatenate(parts)
+
+
+def _pick(images: Tuple[np.ndarray, np.ndarray], which: np.ndarray) -> Example:
+    x, y = images
+    return Example(np.take(x, which, axis=1), y[which][np.newaxis])
+
+
+def _chunks(images: Tuple[np.ndarray, np.ndarray]) -> Iterator[Example]:
+    x, y = images
+    for start in range(0, len(y), CHUNK):
+        yield Example(x[:, start : start + CHUNK], y[np.newaxis, start : start + CHUNK])
+
+
+@functools.lru_cache(maxsize=1)
+def load(folder: Path) -> Tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Training x [28, 60000, 28] in [0, 1], one-hot y [60000, 10], and the same for the 10,000 test images.
+
+    Raises DataFileError that names the file, and the checksums if it is damaged.
+    """
+    sums = _checksums(folder / "SHA256SUMS")
+    arrays = []
+    for name in ("train", "t10k"):
+        arrays.append(_images(_checked(folder, f"{name}-images-idx3-ubyte.gz", sums)))
+        arrays.append(_labels(_checked(folder, f"{name}-labels-idx1-ubyte.gz", sums)))
+    return tuple(arrays)
+
+
+def _checksums(path: Path) -> dict:
+    lines = _read(path).decode().splitlines()
+    return {name: digest for digest, name in (line.split() for line in lines if line)}
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataFileError(f"data file {path} cannot be read: {error.strerror}")
+
+
+def _checked(folder: Path, name: str, sums: dict) -> bytes:
+    """The unzipped content of a file whose SHA-256 sum is right."""
+    content = _read(folder / name)
+    found = hashlib.sha256(content).hexdigest()
+    if found != sums.get(name):
+        raise DataFileError(f"data file {folder / name} is damaged: SHA-256 {found}, expected {sums.get(name)}")
+    return gzip.decompress(content)
+
+
+def _images(content: bytes) -> np.ndarray:
+    """IDX3: 16 bytes of header, then one byte a pixel. Time, that is rows, comes first: [28, n, 28]."""
+    pixels = np.frombuffer(content, np.uint8, offset=16).reshape(-1, ROWS, COLUMNS)
+    return np.ascontiguousarray(pixels.transpose(1, 0, 2), dtype=np.float32) / 255
+
+
+def _labels(content: bytes) -> np.ndarray:
+    """IDX1: 8 bytes of header, then one byte a label. One-hot [n, 10]."""
+    return np.eye(DIGITS, dtype=np.float32)[np.frombuffer(content, np.uint8, offset=8)]
+
+
+TASK = Task(
+    label="Sequential MNIST",
+    inputs=COLUMNS,
+    units=128,
+    adaptive_units=0,
+    outputs=DIGITS,
+    steps=ROWS,
+    loss_steps=(ROWS,),
+    loss="cross_entropy",
+    performance="accuracy",
+    alpha=0.0,  # every experiment of the paper (A.3)
+    beta=0.0,
+    l2=1e-2,  # published code
+    batch_size=256,
+    iterations={"bptt": 10000, "default": 16000},  # published code
+    data=data,
+)

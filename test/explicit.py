@@ -1,0 +1,140 @@
+"""The network, its loss and the learning rules in plain NumPy loops, written from the equations and from nothing else.
+
+Shapes as in models, without the replica axis: x [T, B, N_in], y [K, B, N_out], c [1, N_out].
+"""
+
+from collections import namedtuple
+
+import numpy as np
+
+Problem = namedtuple("Problem", "x y W_x W_h w c feedback alpha beta a loss loss_steps l2")
+
+
+def random_problem(
+    seed, loss="squared_error", steps=6, batch=3, inputs=2, units=5, outputs=3, alpha=0.0, beta=0.0, adaptive=0,
+    l2=0.0, loss_steps=None,
+):  # fmt: skip
+    """A problem of the given sizes; the loss stands at every step unless loss_steps says otherwise."""
+    random = np.random.RandomState(seed)
+    loss_steps = tuple(range(1, steps + 1)) if loss_steps is None else loss_steps
+    y = random.normal(size=(len(loss_steps), batch, outputs))
+    if loss == "cross_entropy":
+        y = np.eye(outputs)[y.argmax(axis=2)]
+    return Problem(
+        x=random.normal(size=(steps, batch, inputs)),
+        y=y,
+        W_x=random.normal(size=(inputs, units)),
+        W_h=random.normal(0, 1 / np.sqrt(units), (units, units)) * (1 - np.eye(units)),
+        w=random.normal(size=(units, outputs)),
+        c=random.normal(size=(1, outputs)),
+        feedback=random.normal(size=(units, outputs)),
+        alpha=alpha,
+        beta=beta,
+        a=np.array([0.0] * (units - adaptive) + [1.0] * adaptive),
+        loss=loss,
+        loss_steps=loss_steps,
+        l2=l2,
+    )
+
+
+def rates(p):
+    """f_0 .. f_T and psi_0 .. psi_T, each [B, N]; Eq. 10 and 11."""
+    h = b = np.zeros((p.x.shape[1], len(p.W_h)))
+    f, psi = [np.zeros_like(h)], [np.zeros_like(h)]
+    for x in p.x:
+        h, b = (
+            p.alpha * h + (1 - p.alpha) * (f[-1] @ p.W_h + x @ p.W_x),
+            p.beta * b + (1 - p.beta) * f[-1],
+        )
+        u = h - p.a * b
+        f.append(np.maximum(u, 0))
+        psi.append((u > 0).astype(float))
+    return f, psi
+
+
+def outputs_of(p):
+    """yhat [K, B, N_out] at the steps that carry loss; Eq. 12."""
+    f, _ = rates(p)
+    return np.array([f[t] @ p.w + p.c for t in p.loss_steps])
+
+
+def log_softmax(z):
+    return z - np.log(np.exp(z).sum(axis=-1, keepdims=True))
+
+
+def data_loss(p):
+    """Eq. 13."""
+    yhat = outputs_of(p)
+    count = yhat.shape[0] * yhat.shape[1]
+    if p.loss == "squared_error":
+        return ((yhat - p.y) ** 2).sum() / (2 * count)
+    return -(p.y * log_softmax(yhat)).sum() / count
+
+
+def whole_loss(p):
+    return data_loss(p) + p.l2 / 2 * sum((weight**2).sum() for weight in (p.W_x, p.W_h, p.w))
+
+
+def errors(p):
+    """{t: err_t [B, N_out]}: derivative of the loss in yhat_t."""
+    yhat = outputs_of(p)
+    count = yhat.shape[0] * yhat.shape[1]
+    off = yhat - p.y if p.loss == "squared_error" else np.exp(log_softmax(yhat)) - p.y
+    return dict(zip(p.loss_steps, off / count))
+
+
+def eligibility_traces(p):
+    """Lists over t = 0 .. T of e_t for W_x [B, N_in, N] and for W_h [B, N, N]."""
+    f, psi = rates(p)
+    steps, batch = len(p.x), p.x.shape[1]
+    found = []
+    for presynaptic in (p.x, np.array(f)):
+        size = presynaptic.shape[2]
+        eh = np.zeros((batch, size, 1))
+        eb = np.zeros((batch, size, len(p.W_h)))
+        e = [np.zeros_like(eb)]
+        for t in range(steps):
+            eh = p.alpha * eh + (1 - p.alpha) * presynaptic[t][:, :, None]
+            eb = p.beta * eb + (1 - p.beta) * e[-1]
+            e.append(psi[t + 1][:, None, :] * (eh - p.a * eb))
+        found.append(e)
+    return found
+
+
+def learning_signals(p, rule):
+    """{t: what multiplies e_t} [B, N] of the rules that are sums over eligibility traces (science.md's table)."""
+    err = errors(p)
+    _, psi = rates(p)
+    back = p.feedback if rule == "rflo" else p.w
+    s = {t: err[t] @ back.T if t in err else np.zeros_like(psi[0]) for t in range(len(p.x) + 2)}
+    if rule in ("three_factor", "rflo"):
+        return s
+    psi = psi + [np.zeros_like(psi[0])]
+    return {t: s[t] + (1 - p.alpha) * np.einsum("il,bl->bi", p.W_h, psi[t + 1] * s[t + 1]) for t in range(len(p.x) + 1)}
+
+
+def trace_gradient(p, rule):
+    """(dL/dW_x, dL/dW_h) as the explicit sum over time of learning signal times eligibility trace, penalty included."""
+    signals = learning_signals(p, rule)
+    gradients = []
+    for e, weight in zip(eligibility_traces(p), (p.W_x, p.W_h)):
+        summed = sum(np.einsum("bi,bji->ji", signals[t], e[t]) for t in range(1, len(p.x) + 1))
+        gradients.append(summed + p.l2 * weight)
+    gradients[1] = gradients[1] * (1 - np.eye(len(p.W_h)))
+    return gradients
+
+
+def central_differences(p, name, step=1e-6):
+    """dL/d(name) of the whole loss by central differences; the diagonal of W_h stays zero."""
+    weight = getattr(p, name)
+    gradient = np.zeros_like(weight)
+    for index in np.ndindex(*weight.shape):
+        if name == "W_h" and index[0] == index[1]:
+            continue
+        sides = []
+        for sign in (1, -1):
+            moved = weight.copy()
+            moved[index] += sign * step
+            sides.append(whole_loss(p._replace(**{name: moved})))
+        gradient[index] = (sides[0] - sides[1]) / (2 * step)
+    return gradient

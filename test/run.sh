@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# All tests, after formatting and linting. Arguments go to pytest.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+python=$(./run_all.sh environment)
+status=0
+"$python" -m ruff format --check . || status=1
+"$python" -m ruff check . || status=1
+export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MPLBACKEND=Agg
+"$python" -m pytest test -q -p no:cacheprovider "$@" || status=$?
+exit "$status"
