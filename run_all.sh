@@ -32,13 +32,15 @@ find_python37() {
 or name one in PYTHON37"
 }
 
+is_complete() { [[ -x .venv/bin/python && -f .venv/stamp && $(<.venv/stamp) == "$1" ]]; }
+
 # .venv/ holds the stamp, the checksum of requirements.txt, only when everything is installed.
 make_environment() {
   local wanted; wanted=$(sha256sum <requirements.txt)
-  [[ -f .venv/stamp && $(<.venv/stamp) == "$wanted" ]] && return
+  is_complete "$wanted" && return
   exec 9>.venv.lock
   flock -n 9 || { echo "waiting for another installation in $PWD to end" >&2; flock 9; }
-  [[ -f .venv/stamp && $(<.venv/stamp) == "$wanted" ]] && { exec 9>&-; return; }
+  is_complete "$wanted" && { exec 9>&-; return; }
   local base; base=$(find_python37)
   echo "making the environment in .venv with $base (about 200 MB to download, a minute or two)" >&2
   rm -rf .venv
@@ -73,6 +75,7 @@ case ${1:-quick} in
 esac
 
 preflight
+unset PYTHONHOME PYTHONPATH # another environment's packages would come before ours
 python=${BIOLHESS_PYTHON:-}
 if [[ -z $python ]]; then make_environment; python=$PWD/.venv/bin/python; fi
 if [[ ${1:-} == environment ]]; then echo "$python"; exit; fi

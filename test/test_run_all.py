@@ -1,0 +1,143 @@
+"""run_all.sh refuses what cannot work in one line, and installs nothing where the environment is complete."""
+
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+NEEDED = "awk bash cat chmod dirname flock grep id mkdir mktemp readlink rm sed sha256sum".split()
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A folder with run_all.sh and an empty PATH of its own: no Python, no uv, a plain x86-64 machine with AVX."""
+    folder = tmp_path / "checkout"
+    tools = tmp_path / "tools"
+    folder.mkdir()
+    tools.mkdir()
+    shutil.copy2(str(ROOT / "run_all.sh"), str(folder))
+    (folder / "requirements.txt").write_text("nothing==1.0\n")
+    for name in NEEDED:
+        (tools / name).symlink_to(shutil.which(name))
+    program(tools / "uname", '[[ $1 == -s ]] && echo Linux || echo "${MACHINE:-x86_64}"')
+    (tmp_path / "cpuinfo").write_text("flags\t\t: fpu sse4_2 avx avx2\n")
+    return folder
+
+
+def program(path, body):
+    """Writes a bash script that can be run."""
+    path.write_text(f"#!/usr/bin/env bash\n{body}\n")
+    path.chmod(0o755)
+
+
+def run_all(checkout, *arguments, **variables):
+    """Runs the copy with nothing of this machine's environment but what is named."""
+    environment = {
+        "PATH": str(checkout.parent / "tools"),
+        "HOME": str(checkout.parent),
+        "CPUINFO": str(checkout.parent / "cpuinfo"),
+        **variables,
+    }
+    return subprocess.run(
+        [str(checkout / "run_all.sh"), *arguments],
+        env=environment,
+        cwd=os.sep,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def make_complete(checkout):
+    """Gives the copy an environment that looks installed; its Python prints what it is handed."""
+    binaries = checkout / ".venv" / "bin"
+    binaries.mkdir(parents=True)
+    program(binaries / "python", 'echo "ran: $*"')
+    digest = hashlib.sha256((checkout / "requirements.txt").read_bytes()).hexdigest()
+    (checkout / ".venv" / "stamp").write_text(f"{digest}  -\n")
+
+
+def refused(done, *words):
+    """Whether a call ended with exit code 2, one line on stderr that has every word, and nothing on stdout."""
+    assert done.returncode == 2, done
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    for word in words:
+        assert word in done.stderr
+
+
+def test_processor_without_avx_is_refused(checkout):
+    make_complete(checkout)
+    (checkout.parent / "cpuinfo").write_text("flags\t\t: fpu sse4_2 avx2 avx512f\n")
+    refused(run_all(checkout), "AVX", "TensorFlow 1.14", "Arm")
+
+
+def test_other_machine_than_x86_64_is_refused(checkout):
+    make_complete(checkout)
+    refused(run_all(checkout, MACHINE="aarch64"), "aarch64", "x86-64")
+
+
+def test_results_that_cannot_be_written_are_refused(checkout):
+    make_complete(checkout)
+    (checkout / "results").write_text("a file, not a folder")
+    refused(run_all(checkout), "results")
+
+
+def test_without_python37_docker_is_named_first(checkout):
+    done = run_all(checkout)
+    refused(done, "Docker", "pyenv", "PYTHON37")
+    assert done.stderr.index("Docker") < done.stderr.index("pyenv")
+
+
+@pytest.mark.parametrize("body", ["exit 127", "exit 1"], ids=["a shim of no version", "another version"])
+def test_python37_that_does_not_run_is_passed_over(checkout, body):
+    program(checkout.parent / "tools" / "python3.7", body)
+    refused(run_all(checkout), "Docker")
+
+
+def test_complete_environment_is_used_as_it_is(checkout):
+    make_complete(checkout)
+    done = run_all(checkout, "environment")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{checkout}/.venv/bin/python\n"
+
+
+def test_everything_else_is_handed_over(checkout):
+    make_complete(checkout)
+    done = run_all(checkout, "quick", "--cores", "2")
+    assert done.stdout == "ran: -m experiments.reproduce quick --cores 2\n"
+
+
+@pytest.mark.parametrize("stamp", ["", "0000  -\n", None], ids=["empty", "other requirements", "none"])
+def test_environment_without_the_right_stamp_is_not_used(checkout, stamp):
+    make_complete(checkout)
+    path = checkout / ".venv" / "stamp"
+    path.unlink()
+    if stamp is not None:
+        path.write_text(stamp)
+    refused(run_all(checkout), "Docker")  # it looks for a Python to install anew, and finds none
+
+
+def test_failed_installation_leaves_no_stamp(checkout):
+    # a Python 3.7 that makes an environment whose pip fails
+    program(
+        checkout.parent / "tools" / "python3.7",
+        'if [[ "$*" == "-m venv .venv" ]]; then mkdir -p .venv/bin; '
+        "printf '#!/usr/bin/env bash\\nexit 1\\n' >.venv/bin/python; chmod +x .venv/bin/python; fi",
+    )
+    done = run_all(checkout)
+    assert done.returncode == 1
+    assert "failed" in done.stderr.splitlines()[-1]
+    assert (checkout / ".venv" / "bin" / "python").exists()
+    assert not (checkout / ".venv" / "stamp").exists()
+
+
+def test_images_own_python_needs_no_environment(checkout):
+    program(checkout.parent / "python", 'echo "image: $*"')
+    done = run_all(checkout, "quick", BIOLHESS_PYTHON=str(checkout.parent / "python"))
+    assert done.stdout == "image: -m experiments.reproduce quick\n"
+    assert not (checkout / ".venv").exists()
