@@ -51,6 +51,8 @@ def make_config(
     """A checked configuration, with the task's defaults filled in. Raises ConfigError."""
     definition = _found(get_task, task)
     _found(get_rule, rule)
+    if rule.startswith("truncated_bptt") and not _number(rule) < definition.steps:
+        raise ConfigError(f"{rule} leaves nothing of {definition.steps} steps; at most {definition.steps - 1}")
     if iterations is None:
         iterations = definition.iterations.get(rule, definition.iterations["default"])
     if batch_size is None:
@@ -103,6 +105,11 @@ def _found(find, name):
 def _one_of(name, value, known):
     if value not in known:
         raise ConfigError(f"unknown {name} '{value}'; known: {', '.join(known)}")
+
+
+def _number(rule: str) -> int:
+    """The number in a rule's name, as in truncated_bptt(14)."""
+    return int(rule.split("(")[1].rstrip(")"))
 
 
 def _is_integer(value) -> bool:

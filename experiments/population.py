@@ -7,15 +7,18 @@ import numpy as np
 import tensorflow as tf
 
 from experiments.config import Config
+from experiments.gradients import Match, match, rule_gradient
 from experiments.optimizers import OPTIMIZERS
 from experiments.streams import random_stream
 from hessian.power_iteration import leading_eigenvalue
 from models import losses
 from models.cells import make_cell
 from models.initialisation import Weights, glorot_uniform, initial_weights
-from models.network import Batch, Network, learning_loss, plain_loss
-from rules import get_rule
+from models.network import Batch, Network, plain_loss
 from tasks import Example, Task
+
+# TensorFlow 1.14 announces its own 2.0 at every other name.
+tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.ERROR)
 
 
 class Curvature(NamedTuple):
@@ -48,17 +51,18 @@ class Population:
         self._graph = tf.Graph()
         with self._graph.as_default():
             self._build(config, task)
-            start = tf.global_variables_initializer()
+            start = tf.compat.v1.global_variables_initializer()
             self._graph.finalize()
-        options = tf.ConfigProto(
+        options = tf.compat.v1.ConfigProto(
             intra_op_parallelism_threads=config.threads, inter_op_parallelism_threads=config.threads
         )
-        self._session = tf.Session(graph=self._graph, config=options)
+        self._session = tf.compat.v1.Session(graph=self._graph, config=options)
         self._session.run(start)
         call = self._session.make_callable
         self._train = call([self._step.whole, self._update], list(self._fed))
         self._evaluate = call([self._seen.data, self._performance], list(self._shown))
         self._penalty = call(self._penalties, list(self._shown))
+        self._match = call(self._matching, list(self._measured))
         self._curvature = call(self._leading, list(self._measured) + [self._start])
 
     def _build(self, config, task):
@@ -73,7 +77,6 @@ class Population:
         weights = Weights(*[variable.read_value() for variable in variables])
         cell = make_cell(task.units, task.adaptive_units, task.alpha, task.beta)
         network = Network(cell, getattr(losses, task.loss), task.loss_steps, task.l2)
-        rule = get_rule(config.rule)
 
         def placeholders(examples):
             return Batch(
@@ -82,11 +85,11 @@ class Population:
             )
 
         self._fed, self._shown, self._measured = placeholders(config.batch_size), placeholders(None), placeholders(None)
-        back = rule.feedback(weights.w, tf.constant(feedback, tf.float32))
-        self._step = learning_loss(network, weights, self._fed, rule.backward, back)
-        gradients = tf.gradients(self._step.whole, list(weights))
+        fixed = tf.constant(feedback, tf.float32)
+        learning = rule_gradient(network, weights, self._fed, config.rule, fixed)
+        self._step = learning.losses
         rate = tf.constant(config.learning_rate, tf.float32, [replicas, 1, 1])
-        slots, self._update = OPTIMIZERS[config.optimizer](variables, gradients, rate)
+        slots, self._update = OPTIMIZERS[config.optimizer](variables, list(learning.whole), rate)
         self._state = variables + slots
         self._new_state = [tf.compat.v1.placeholder(v.dtype.base_dtype, v.shape) for v in self._state]
         self._restore = tf.group(*[v.assign(new) for v, new in zip(self._state, self._new_state)])
@@ -100,6 +103,9 @@ class Population:
         self._start = tf.compat.v1.placeholder(tf.float32, matrix.shape)
         found = leading_eigenvalue(plain_loss(network, weights, self._measured).whole, matrix, self._start)
         self._leading = Curvature(*[getattr(found, name) for name in Curvature._fields])
+        self._matching = match(
+            *[rule_gradient(network, weights, self._measured, r, fixed) for r in ("bptt", config.rule)]
+        )
         self._directions = np.stack(
             [s("power_iteration").normal(size=matrix.shape[1:].as_list()) for s in streams]
         ).astype(np.float32)
@@ -123,6 +129,10 @@ class Population:
     def curvature(self, examples: Example) -> Curvature:
         """Leading Hessian eigenvalue on these examples, from the same random start at every call."""
         return self._curvature(*examples, self._directions)
+
+    def match(self, examples: Example) -> Match:
+        """How the rule's gradient on these examples lies to the exact one."""
+        return self._match(*examples)
 
     def state(self) -> List[np.ndarray]:
         """Weights and optimizer slots, weights first in the order of models.Weights."""

@@ -26,6 +26,7 @@ from rules import known_rules
 from tasks import Data, DataFileError, get_task, known_tasks, stack_examples
 
 END_OF_TRAINING = 10  # evaluations whose median is "at the end of training"; ours
+MEASURED = ("eigenvalue", "rayleigh", "residual", "rho", "rho_W_h", "rho_W_x", "rho_data", "cosine")
 HISTORY = (
     "seed",
     "iteration",
@@ -37,12 +38,9 @@ HISTORY = (
     "test_performance",
     "gap",
     "loss_gap",
-    "eigenvalue",
-    "rayleigh",
     "power_iterations",
-    "residual",
     "converged",
-)
+) + MEASURED
 
 
 class Stopped(Exception):
@@ -92,28 +90,27 @@ class Run:
         """Adds one row a replica to the history and saves weights and checkpoint."""
         results = {name: self._evaluate_set(name) for name in self.data[0].sets}
         curvature = self.population.curvature(self._hessian_batch)
+        match = self.population.match(self._hessian_batch)
         penalty = self.population.penalty(self._hessian_batch)
         for replica, seed in enumerate(self.config.seeds):
             of = {name: {key: float(value[replica]) for key, value in r.items()} for name, r in results.items()}
-            self.history.append(
-                {
-                    "seed": seed,
-                    "iteration": self.iteration,
-                    "training_loss": of["training"]["data_loss"] + float(penalty[replica]),
-                    "training_data_loss": of["training"]["data_loss"],
-                    "test_data_loss": of["test"]["data_loss"],
-                    "training_performance": of["training"]["performance"],
-                    "validation_performance": of["validation"]["performance"],
-                    "test_performance": of["test"]["performance"],
-                    "gap": of["training"]["performance"] - of["test"]["performance"],
-                    "loss_gap": of["test"]["data_loss"] - of["training"]["data_loss"],
-                    "eigenvalue": float(curvature.eigenvalue[replica]),
-                    "rayleigh": float(curvature.rayleigh[replica]),
-                    "power_iterations": int(curvature.iterations[replica]),
-                    "residual": float(curvature.residual[replica]),
-                    "converged": bool(curvature.converged[replica]),
-                }
-            )
+            row = {
+                "seed": seed,
+                "iteration": self.iteration,
+                "training_loss": of["training"]["data_loss"] + float(penalty[replica]),
+                "training_data_loss": of["training"]["data_loss"],
+                "test_data_loss": of["test"]["data_loss"],
+                "training_performance": of["training"]["performance"],
+                "validation_performance": of["validation"]["performance"],
+                "test_performance": of["test"]["performance"],
+                "gap": of["training"]["performance"] - of["test"]["performance"],
+                "loss_gap": of["test"]["data_loss"] - of["training"]["data_loss"],
+                "power_iterations": int(curvature.iterations[replica]),
+                "converged": bool(curvature.converged[replica]),
+            }
+            for measure in (curvature._asdict(), match._asdict()):
+                row.update({name: float(value[replica]) for name, value in measure.items() if name in MEASURED})
+            self.history.append({name: row[name] for name in HISTORY})
         weights = self.population.state()[: len(Weights._fields)]
         self.folder.save_weights(self.iteration, dict(zip(Weights._fields, weights)))
         self.save()

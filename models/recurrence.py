@@ -4,7 +4,7 @@ Time runs as in the paper: rates f_t and hidden states h_t for t = 1 .. T, input
 h_{t+1}. Gradients that are structurally zero are ``None`` and are not in the graph.
 """
 
-from typing import Callable, Dict, NamedTuple, Sequence, Tuple
+from typing import Callable, Dict, List, NamedTuple, Sequence, Tuple
 
 import tensorflow as tf
 
@@ -42,13 +42,17 @@ class Recurrence:
         self._rates = unroll(cell, split_time(product(self.x, W_x), self.steps), W_h)
         self._W_h_transposed = tf.transpose(W_h, [0, 2, 1])
 
-    def f(self, t: int) -> tf.Tensor:
-        """Rates [R, B, N] at t = 1 .. T."""
-        return self._rates[t - 1]
+    def f(self, *steps: int) -> tf.Tensor:
+        """Rates at t = 1 .. T: [R, B, N], stacked to [R, K * B, N] for K steps."""
+        return stack_time([self._rates[t - 1] for t in steps])
 
-    def psi(self, t: int) -> tf.Tensor:
-        """Derivative of the rates at t [R, B, N]: 1 where h_t - a b_t > 0, else 0."""
-        return psi(self.f(t))
+    def psi(self, *steps: int) -> tf.Tensor:
+        """Derivative of the rates, in the same shape: 1 where h_t - a b_t > 0, else 0."""
+        return psi(self.f(*steps))
+
+    def inputs(self) -> List[tf.Tensor]:
+        """x_0 .. x_{T-1}, each [R or 1, B, N_in]."""
+        return split_time(self.x, self.steps)
 
     def across(self, delta: MaybeZero) -> MaybeZero:
         """From dL/dh_{t+1} to f_t of all presynaptic units: (1 - alpha) delta W_h^T, the term that is not local."""
@@ -56,13 +60,15 @@ class Recurrence:
             return None
         return scaled(1 - self.cell.alpha, product(delta, self._W_h_transposed))
 
-    def step_back(self, t: int, arriving: MaybeZero, later: Adjoint) -> Adjoint:
-        """From `arriving`, the gradient that reaches f_t from the readout and from other units, and the adjoint of the
-        unit's own states at t + 1, to the adjoint of its own states at t. Local to the unit.
+    def step_back(self, steps: Sequence[int], arriving: MaybeZero, later: Adjoint) -> Adjoint:
+        """One step back in time along a unit's own states.
+
+        From `arriving`, the gradient that reaches f_t from the readout and from other units, and the adjoint of the
+        unit's own states at t + 1, to the adjoint of its own states at t; for several t at once if all is stacked.
         """
         alpha, beta, adaptive = self.cell.alpha, self.cell.beta, self.cell.adaptive
         at_rate = total(arriving, scaled(1 - beta, later.gamma))
-        at_state = masked(self.psi(t), at_rate) if at_rate is not None else None
+        at_state = None if at_rate is None else masked(self.psi(*steps), at_rate)
         delta = total(at_state, scaled(alpha, later.delta))
         if adaptive is None:
             return Adjoint(delta)
@@ -77,9 +83,30 @@ class Recurrence:
         """
         deltas, later = {}, Adjoint()
         for t in range(self.steps, 0, -1):
-            later = self.step_back(t, total(signals.get(t), crossing(t, later)), later)
+            later = self.step_back([t], total(signals.get(t), crossing(t, later)), later)
             deltas[t] = later.delta
         return deltas
+
+    def rounds(self, signals: Dict[int, tf.Tensor], count: int) -> Dict[int, tf.Tensor]:
+        """delta_t where each signal goes back through at most `count` steps, its own included, by whatever path.
+
+        Round k moves what the signals of all steps have become, stacked, one step further back, with one product.
+        """
+        steps = sorted(signals)
+        adjoint = self.step_back(steps, stack_time([signals[t] for t in steps]), Adjoint())
+        parts = {}
+        for remaining in range(count - 1, -1, -1):
+            for t, part in zip(steps, split_time(adjoint.delta, len(steps))):
+                parts.setdefault(t, []).append(part)
+            if steps[0] == 1:  # nothing lies before h_1
+                if len(steps) == 1:
+                    break
+                adjoint = Adjoint(*[None if a is None else drop_first_step(a, len(steps)) for a in adjoint])
+                steps = steps[1:]
+            if remaining:
+                steps = [t - 1 for t in steps]
+                adjoint = self.step_back(steps, self.across(adjoint.delta), adjoint)
+        return {t: part[0] if len(part) == 1 else tf.add_n(part) for t, part in parts.items()}
 
     def weight_gradients(self, deltas: Dict[int, MaybeZero]) -> Tuple[tf.Tensor, tf.Tensor]:
         """(1 - alpha) sum_t x_{t-1}^T delta_t [R, N_in, N] and (1 - alpha) sum_t f_{t-1}^T delta_t [R, N, N].
@@ -91,7 +118,7 @@ class Recurrence:
         if len(alive) == self.steps:
             x = self.x
         else:
-            inputs = split_time(self.x, self.steps)
+            inputs = self.inputs()
             x = stack_time([inputs[t - 1] for t in alive])
         dW_x = product(x, stacked, transpose_a=True)
         dW_h = self._recurrent_gradient(alive, stacked)
@@ -103,4 +130,4 @@ class Recurrence:
             if len(alive) == 1:
                 return tf.zeros_like(self.W_h)
             stacked, alive = drop_first_step(stacked, len(alive)), alive[1:]
-        return product(stack_time([self.f(t - 1) for t in alive]), stacked, transpose_a=True)
+        return product(self.f(*[t - 1 for t in alive]), stacked, transpose_a=True)

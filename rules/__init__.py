@@ -2,11 +2,13 @@
 
 A rule is a backward pass: given a finished `models.recurrence.Recurrence` and the signals {t: dL/df_t [R, B, N]} at the
 steps that carry loss, it returns (dL/dW_x, dL/dW_h), and it says through which weights the readout's error arrives.
+A module has RULE, or, if the rule has a number as in `truncated_bptt(14)`, a function `rule(number)`.
 """
 
 import importlib
 import pkgutil
-from typing import Callable, List, NamedTuple
+import re
+from typing import Callable, List, NamedTuple, Optional
 
 
 class Rule(NamedTuple):
@@ -14,11 +16,14 @@ class Rule(NamedTuple):
 
     label: as in the paper's figures. backward(recurrence, signals) -> (dL/dW_x, dL/dW_h).
     feedback(w, fixed) -> w or fixed, both [R, N, N_out]: the weights that carry the readout's error to the units.
+    rescale: None, or a function of two finished gradients of the whole loss, the rule's own and the three-factor
+    rule's, each (dL/dW_x, dL/dW_h), to the gradient that is used instead.
     """
 
     label: str
     backward: Callable
     feedback: Callable
+    rescale: Optional[Callable] = None
 
 
 def symmetric(w, fixed):
@@ -32,7 +37,18 @@ def known_rules() -> List[str]:
 
 
 def get_rule(name: str) -> Rule:
-    """The rule of that name. Raises ValueError that lists the known ones."""
-    if name not in known_rules():
+    """The rule of that name, such as `mdgl` or `truncated_bptt(14)`.
+
+    Raises ValueError that lists the known ones, or says that a number is missing or out of place.
+    """
+    parts = re.fullmatch(r"(\w+)(?:\((\d+)\))?", name)
+    if parts is None or parts.group(1) not in known_rules():
         raise ValueError(f"unknown rule '{name}'; known: {', '.join(known_rules())}")
-    return importlib.import_module(f"rules.{name}").RULE
+    module, number = importlib.import_module(f"rules.{parts.group(1)}"), parts.group(2)
+    if hasattr(module, "RULE"):
+        if number is not None:
+            raise ValueError(f"rule '{name}': {parts.group(1)} takes no number")
+        return module.RULE
+    if number is None:
+        raise ValueError(f"rule '{name}': expected a number, as in {name}(14)")
+    return module.rule(int(number))

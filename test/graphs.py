@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 from explicit import Problem
 
+from experiments import gradients
 from hessian.power_iteration import leading_eigenvalue
 from hessian.product import gradient_of, hessian_vector_product
 from models import losses
@@ -47,11 +48,11 @@ def learning(problems, rule):
 
 
 def rule_gradient(problem: Problem, rule: str) -> Weights:
-    """Gradient of the whole loss under a rule, in the shapes of the problem's own weights."""
+    """Gradient of the whole loss by which a rule learns, in the shapes of the problem's own weights."""
 
     def build():
-        loss, weights = learning([problem], rule)
-        return tf.gradients(loss.whole, list(weights))
+        network, weights, batch, feedback = parts([problem])
+        return list(gradients.rule_gradient(network, weights, batch, rule, feedback).whole)
 
     return Weights(*[gradient[0] for gradient in run(build)])
 

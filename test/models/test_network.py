@@ -50,7 +50,7 @@ def test_plain_graph_has_bptt_gradient(cell):
 def test_activations_are_equal_to_the_bit_under_every_rule(cell):
     problem = random_problem(4, steps=12, units=20, **cell)
     reference = run(lambda: plain([problem])[0].outputs)
-    for rule in known_rules():
+    for rule in [name for name in known_rules() if name != "truncated_bptt"] + ["truncated_bptt(4)"]:
         assert np.array_equal(reference, run(lambda rule=rule: learning([problem], rule)[0].outputs)), rule
 
 

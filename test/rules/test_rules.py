@@ -1,29 +1,199 @@
+"""Each rule's op against its sum over eligibility traces in NumPy, and against the other rules."""
+
+import numpy as np
 import pytest
 from explicit import random_problem, trace_gradient
-from graphs import rule_gradient
+from graphs import rule_gradient, run
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from rules import get_rule
+from rules import get_rule, known_rules
+
+TRACE_RULES = ("three_factor", "rflo", "mdgl")
 
 
+@st.composite
+def problems(draw, adaptive=True, alpha=True):
+    """Problems over sizes, leaks, adaptive units, losses, penalty, steps that carry loss, and seeds."""
+    steps, units = draw(st.integers(3, 12)), draw(st.integers(1, 6))
+    which = draw(st.sampled_from(["all", "last", "some"]))
+    some = sorted(draw(st.sets(st.integers(1, steps), min_size=1)))
+    return random_problem(
+        seed=draw(st.integers(0, 10**6)),
+        loss=draw(st.sampled_from(["squared_error", "cross_entropy"])),
+        steps=steps,
+        batch=draw(st.integers(1, 4)),
+        inputs=draw(st.integers(1, 3)),
+        units=units,
+        outputs=draw(st.integers(1, 3)),
+        alpha=draw(st.sampled_from([0.0, 0.3, 0.9])) if alpha else 0.0,
+        beta=draw(st.sampled_from([0.0, 0.5, 0.95])),
+        adaptive=draw(st.integers(0, units)) if adaptive else 0,
+        l2=draw(st.sampled_from([0.0, 0.01])),
+        loss_steps={"all": None, "last": (steps,), "some": tuple(some)}[which],
+    )
+
+
+def assert_equal(found, expected, accuracy):
+    """Equal in W_x and W_h to a share of the largest entry; of 1e-4 where that is smaller, since zeros are rounded."""
+    for name in ("W_x", "W_h"):
+        one, other = getattr(found, name), getattr(expected, name)
+        assert np.abs(one - other).max() <= accuracy * max(np.abs(other).max(), 1e-4), name
+
+
+@pytest.mark.parametrize("rule", TRACE_RULES)
+@settings(max_examples=12, deadline=None)
+@given(problem=problems())
+def test_op_is_the_sum_over_eligibility_traces(rule, problem):
+    W_x, W_h = trace_gradient(problem, rule)
+    found = rule_gradient(problem, rule)
+    assert_equal(found, found._replace(W_x=W_x, W_h=W_h), 1e-10)
+
+
+@pytest.mark.parametrize("rule", TRACE_RULES)
 @pytest.mark.parametrize("adaptive", [0, 2, 5])
 @pytest.mark.parametrize("alpha", [0.0, 0.3])
 @pytest.mark.parametrize("loss", ["squared_error", "cross_entropy"])
-@pytest.mark.parametrize("loss_steps", [None, (6,), (2, 5)])
-def test_three_factor_is_the_sum_over_eligibility_traces(adaptive, alpha, loss, loss_steps):
-    problem = random_problem(1, loss, alpha=alpha, beta=0.7, adaptive=adaptive, l2=0.01, loss_steps=loss_steps)
-    found = rule_gradient(problem, "three_factor")
-    W_x, W_h = trace_gradient(problem, "three_factor")
-    assert found.W_x == pytest.approx(W_x, rel=1e-10, abs=1e-12)
-    assert found.W_h == pytest.approx(W_h, rel=1e-10, abs=1e-12)
+@pytest.mark.parametrize("l2", [0.0, 0.01])
+def test_op_is_the_sum_over_eligibility_traces_everywhere_on_the_grid(rule, adaptive, alpha, loss, l2):
+    problem = random_problem(1, loss, steps=12, alpha=alpha, beta=0.7, adaptive=adaptive, l2=l2)
+    W_x, W_h = trace_gradient(problem, rule)
+    found = rule_gradient(problem, rule)
+    assert_equal(found, found._replace(W_x=W_x, W_h=W_h), 1e-10)
 
 
-def test_readout_gradient_is_exact_under_three_factor():
-    problem = random_problem(2, alpha=0.3)
-    exact, found = rule_gradient(problem, "bptt"), rule_gradient(problem, "three_factor")
+@settings(max_examples=12, deadline=None)
+@given(problem=problems())
+def test_bptt_is_real_time_recurrent_learning(problem):
+    assert_equal(rule_gradient(problem, "rtrl"), rule_gradient(problem, "bptt"), 1e-10)
+
+
+@settings(max_examples=8, deadline=None)
+@given(problem=problems())
+def test_truncating_nothing_is_bptt(problem):
+    assert_equal(rule_gradient(problem, "truncated_bptt(0)"), rule_gradient(problem, "bptt"), 1e-12)
+
+
+@settings(max_examples=8, deadline=None)
+@given(problem=problems(adaptive=False, alpha=False))
+def test_truncating_all_but_one_or_two_steps_is_three_factor_or_mdgl(problem):
+    steps = len(problem.x)
+    one, two = (rule_gradient(problem, f"truncated_bptt({steps - kept})") for kept in (1, 2))
+    assert_equal(one, rule_gradient(problem, "three_factor"), 1e-12)
+    assert_equal(two, rule_gradient(problem, "mdgl"), 1e-12)
+
+
+@settings(max_examples=8, deadline=None)
+@given(problem=problems(), truncate=st.integers(0, 11))
+def test_truncated_bptt_is_the_sum_of_windows(problem, truncate):
+    """Independently: each step's loss alone, through a network that is cut loose before the window by restarting it
+    from the states it had there, which makes earlier weights' influence on them a constant."""
+    steps = len(problem.x)
+    truncate = min(truncate, steps - 1)
+    found = rule_gradient(problem, f"truncated_bptt({truncate})")
+    W_x, W_h = windowed_gradient(problem, steps - truncate)
+    assert_equal(found, found._replace(W_x=W_x, W_h=W_h), 1e-10)
+
+
+def windowed_gradient(p, reach):
+    """(dL/dW_x, dL/dW_h): reverse sums in NumPy for each loss step apart, over at most `reach` steps."""
+    from explicit import errors, rates
+
+    f, psi = rates(p)
+    W_x, W_h = p.l2 * p.W_x, p.l2 * p.W_h
+    for at, error in errors(p).items():
+        dh, db = np.zeros_like(f[0]), np.zeros_like(f[0])
+        df = error @ p.w.T
+        for t in range(at, max(at - reach, 0), -1):
+            du = psi[t] * (df + (1 - p.beta) * db * (p.a.sum() > 0))
+            dh, db = du + p.alpha * dh, -p.a * du + p.beta * db
+            W_x = W_x + (1 - p.alpha) * p.x[t - 1].T @ dh
+            W_h = W_h + (1 - p.alpha) * f[t - 1].T @ dh
+            df = (1 - p.alpha) * dh @ p.W_h.T
+    return W_x, W_h * (1 - np.eye(len(p.W_h)))
+
+
+@settings(max_examples=8, deadline=None)
+@given(problem=problems())
+def test_rflo_with_the_readout_for_feedback_is_three_factor(problem):
+    same = problem._replace(feedback=problem.w)
+    assert_equal(rule_gradient(same, "rflo"), rule_gradient(same, "three_factor"), 1e-12)
+
+
+@settings(max_examples=8, deadline=None)
+@given(problem=problems())
+def test_scaled_bptt_is_bptt_with_the_three_factor_step_length(problem):
+    exact, approximate, scaled = (rule_gradient(problem, rule) for rule in ("bptt", "three_factor", "scaled_bptt"))
+    g, ghat, used = (np.concatenate([v.W_x.ravel(), v.W_h.ravel()]) for v in (exact, approximate, scaled))
+    if g @ g == 0:
+        assert np.all(used == 0)
+        return
+    rho = ghat @ g / (g @ g)
+    assert np.abs(used - rho * g).max() <= 1e-12 * max(np.abs(rho * g).max(), 1e-4)
+    assert np.linalg.norm(used) == pytest.approx(abs(rho) * np.linalg.norm(g), rel=1e-10, abs=1e-15)
+
+
+@pytest.mark.parametrize("rule", [name for name in known_rules() if name != "truncated_bptt"] + ["truncated_bptt(3)"])
+def test_readout_gradient_is_exact_under_every_rule(rule):
+    problem = random_problem(2, alpha=0.3, l2=0.01)
+    exact, found = rule_gradient(problem, "bptt"), rule_gradient(problem, rule)
     assert found.w == pytest.approx(exact.w, rel=1e-12) and found.c == pytest.approx(exact.c, rel=1e-12)
-    assert found.W_h != pytest.approx(exact.W_h, rel=0.1)
 
 
-def test_unknown_rule_lists_the_known_ones():
-    with pytest.raises(ValueError, match="unknown rule 'hebb'; known: bptt, .*three_factor"):
-        get_rule("hebb")
+@pytest.mark.parametrize("rule", ["three_factor", "rflo", "mdgl", "truncated_bptt(3)"])
+def test_rules_are_not_bptt(rule):
+    problem = random_problem(2, alpha=0.3)
+    assert rule_gradient(problem, rule).W_h != pytest.approx(rule_gradient(problem, "bptt").W_h, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("hebb", "unknown rule 'hebb'; known: bptt, mdgl, rflo, rtrl, scaled_bptt, three_factor, truncated_bptt"),
+        ("bptt(3)", "bptt takes no number"),
+        ("truncated_bptt", r"expected a number, as in truncated_bptt\(14\)"),
+        ("truncated_bptt(-1)", "unknown rule"),
+    ],
+)
+def test_wrong_names_are_explained(name, message):
+    with pytest.raises(ValueError, match=message):
+        get_rule(name)
+
+
+def test_truncating_everything_is_refused():
+    with pytest.raises(ValueError, match="at most 5 of 6 steps"):
+        rule_gradient(random_problem(1), "truncated_bptt(6)")
+
+
+def test_work_that_a_rule_does_not_need_is_not_in_its_graph():
+    """With the loss at the last step and alpha 0, three-factor and MDGL go back one and two steps."""
+    import tensorflow as tf
+    from graphs import learning
+
+    def products(rule):
+        graph = tf.Graph()
+        with graph.as_default():
+            loss, weights = learning([random_problem(1, steps=12, loss_steps=(12,))], rule)
+            gradients = tf.gradients(loss.whole, [weights.W_x, weights.W_h])
+        needed = tf.compat.v1.graph_util.extract_sub_graph(graph.as_graph_def(), [g.op.name for g in gradients])
+        return sum(node.op == "MatMul" for node in needed.node)
+
+    bptt, three_factor, mdgl = products("bptt"), products("three_factor"), products("mdgl")
+    assert bptt - three_factor == 11  # the products that carry gradients back
+    assert mdgl - three_factor == 1
+
+
+def test_replicas_have_their_own_gradients():
+    import tensorflow as tf
+    from graphs import learning
+
+    several = [random_problem(seed, alpha=0.3, beta=0.5, adaptive=2) for seed in (1, 2, 3)]
+    for rule in ("bptt", "rflo", "mdgl", "truncated_bptt(2)"):
+
+        def build(rule=rule):
+            loss, weights = learning(several, rule)
+            return tf.gradients(loss.whole, [weights.W_h])
+
+        together = run(build)[0]
+        for replica, problem in enumerate(several):
+            assert together[replica] == pytest.approx(rule_gradient(problem, rule).W_h, rel=1e-9, abs=1e-12)

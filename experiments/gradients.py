@@ -1,0 +1,68 @@
+"""The gradient that a learning rule uses, and how it lies to the exact one."""
+
+from typing import List, NamedTuple
+
+import tensorflow as tf
+
+from models.initialisation import Weights
+from models.network import Batch, Losses, Network, learning_loss, without_diagonal
+from rules import get_rule
+from rules.scaled_bptt import dot, rho
+
+
+class RuleGradient(NamedTuple):
+    """losses: as models.network gives them. whole: gradient of the whole loss, Weights. data: [dL/dW_x, dL/dW_h] of the
+    data term alone, under the rule."""
+
+    losses: Losses
+    whole: Weights
+    data: List[tf.Tensor]
+
+
+def rule_gradient(network: Network, weights: Weights, batch: Batch, name: str, fixed: tf.Tensor) -> RuleGradient:
+    """The gradient by which the rule of that name learns. fixed: random feedback weights [R, N, N_out].
+
+    Where a rule rescales, the two forward passes that are built are one when run: TensorFlow merges equal operations.
+    """
+    rule = get_rule(name)
+    losses = learning_loss(network, weights, batch, rule.backward, rule.feedback(weights.w, fixed))
+    whole = Weights(*tf.gradients(losses.whole, list(weights)))
+    penalised = [weights.W_x, without_diagonal(weights.W_h)]
+    data = [gradient - network.l2 * weight for gradient, weight in zip(matrices(whole), penalised)]
+    if rule.rescale is not None:
+        other = rule_gradient(network, weights, batch, "three_factor", fixed)
+        W_x, W_h = rule.rescale(matrices(whole), matrices(other.whole))
+        whole, data = whole._replace(W_x=W_x, W_h=W_h), rule.rescale(data, other.data)
+    return RuleGradient(losses, whole, data)
+
+
+def matrices(gradient: Weights) -> List[tf.Tensor]:
+    """[dL/dW_x, dL/dW_h]: what learning rules differ in."""
+    return [gradient.W_x, gradient.W_h]
+
+
+class Match(NamedTuple):
+    """How a gradient ghat lies to the exact g; each [R].
+
+    rho = (ghat . g) / (g . g) (Eq. 6) over W_x and W_h together, over each, and of the data term over both; cosine
+    between the two over both.
+    """
+
+    rho: tf.Tensor
+    rho_W_h: tf.Tensor
+    rho_W_x: tf.Tensor
+    rho_data: tf.Tensor
+    cosine: tf.Tensor
+
+
+def match(exact: RuleGradient, used: RuleGradient) -> Match:
+    """How the gradient that a rule uses lies to the exact one; 0 where a gradient vanishes."""
+    g, ghat = matrices(exact.whole), matrices(used.whole)
+    lengths = tf.sqrt(dot(g, g) * dot(ghat, ghat))
+    return Match(
+        rho=rho(g, ghat),
+        rho_W_h=rho([exact.whole.W_h], [used.whole.W_h]),
+        rho_W_x=rho([exact.whole.W_x], [used.whole.W_x]),
+        rho_data=rho(exact.data, used.data),
+        cosine=tf.math.divide_no_nan(dot(g, ghat), lengths),
+    )

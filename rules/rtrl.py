@@ -1,0 +1,40 @@
+"""Real-time recurrent learning, Eq. 14 and 15: the exact gradient by forward sensitivities, as a second proof of bptt.
+
+Local in time, not in space: each unit would need to know how every weight acts on every unit. It holds B N^3 numbers,
+which is for small networks.
+"""
+
+import tensorflow as tf
+
+from rules import Rule, symmetric
+
+
+def backward(recurrence, signals):
+    """sum_{l,t} dL/df_{l,t} df_{l,t}/dW, the second factor carried forward in time with the network."""
+    rates = [recurrence.f(t) for t in range(1, recurrence.steps)]
+    silent = tf.zeros_like(recurrence.f(1))
+    return (
+        _gradient(recurrence, signals, recurrence.inputs()),
+        _gradient(recurrence, signals, [silent] + rates),
+    )
+
+
+def _gradient(recurrence, signals, presynaptic):
+    """presynaptic: what the weights are multiplied by at t = 0 .. T - 1, each [R, B, J]. Returns [R, J, N]."""
+    cell, W_h = recurrence.cell, recurrence.W_h
+    dtype, units = W_h.dtype, W_h.shape[1].value
+    adaptive = tf.constant(cell.adaptive or [0] * units, dtype)
+    weights = W_h[:, tf.newaxis, tf.newaxis]  # [R, 1, 1, N, N]
+    dh = db = df = tf.zeros([1, 1, 1, 1, units], dtype)  # d(h, b, f)_l / dW_ji as [R, B, J, N (i), N (l)]
+    total = 0
+    for t, source in enumerate(presynaptic, 1):
+        direct = source[:, :, :, tf.newaxis, tf.newaxis] * tf.eye(units, dtype=dtype)
+        across = tf.reduce_sum(df[..., tf.newaxis] * weights[:, :, :, tf.newaxis], axis=4)
+        dh, db = cell.alpha * dh + (1 - cell.alpha) * (direct + across), cell.beta * db + (1 - cell.beta) * df
+        df = recurrence.psi(t)[:, :, tf.newaxis, tf.newaxis] * (dh - adaptive * db)
+        if t in signals:
+            total += tf.reduce_sum(signals[t][:, :, tf.newaxis, tf.newaxis] * df, axis=[1, 4])
+    return total
+
+
+RULE = Rule("RTRL", backward, symmetric)
