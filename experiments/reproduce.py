@@ -1,6 +1,9 @@
 """What run_all.sh does once the environment is there: the workflow, its end, its checks.
 
-./run_all.sh quick [--cores N]    the main job at reduced length on real MNIST -> results/quick/
+    ./run_all.sh quick [--cores N]    the main job at reduced length on real MNIST -> results/quick/
+    ./run_all.sh full [--cores N]     the same at the published length -> results/full/
+
+Given again after an interruption, a command goes on where it was; what is finished is not repeated.
 """
 
 import argparse
@@ -16,7 +19,7 @@ from experiments.plan import planned_runs, read_plan
 from experiments.train import OneLineParser
 
 HOME = Path(__file__).resolve().parent.parent
-PLANS = {"quick": HOME / "experiments" / "quick.yaml"}
+PLANS = {name: HOME / "experiments" / f"{name}.yaml" for name in ("quick", "full")}
 
 
 def workflow(plan: Path, results: Path, cores: int) -> int:
@@ -28,8 +31,7 @@ def workflow(plan: Path, results: Path, cores: int) -> int:
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(HOME / "experiments" / "Snakefile")]
     command += ["--directory", str(results), "--cores", str(cores), "--keep-going", "--ignore-incomplete", "--nolock"]
     command += ["--config", f"plan={plan}", f"home={HOME}"]
-    path = os.pathsep.join([str(HOME)] + [p for p in [os.environ.get("PYTHONPATH")] if p])
-    return subprocess.call(command, env=dict(os.environ, PYTHONPATH=path))
+    return subprocess.call(command, env=dict(os.environ, PYTHONPATH=str(HOME)))
 
 
 def weak_runs(results: Path, runs: Dict[str, Config], least: float) -> List[str]:

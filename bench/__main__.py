@@ -1,0 +1,156 @@
+"""What a step costs beside the matrix products that it cannot avoid, on sequential MNIST, one thread.
+
+    python -m bench [--repeats N]
+
+Each line is a ratio within this run: both sides are timed in turns in the same session, and the median of the ratios
+of neighbours is printed, so that a machine that is slower for a while slows both. The products are plain tf.matmul on
+variables, reduced to one fetched number each, so that nothing is pruned or folded:
+
+    training step    T - 1 recurrent products forward, T - 1 with W_h^T back, one stacked over time for dW_h;
+                     the input's, stacked, forward and for dW_x
+    Hessian-vector   T - 1 forward and T - 1 back in sequence (the second-order sweeps); stacked over time: two with
+    product          v and two for the weights
+"""
+
+import argparse
+import sys
+import time
+from typing import Callable, List, Optional
+
+import numpy as np
+import tensorflow as tf
+
+from experiments.config import make_config
+from experiments.population import Population
+from experiments.streams import random_stream
+from hessian.power_iteration import leading_eigenvalue
+from models import losses
+from models.cells import make_cell
+from models.initialisation import Weights, initial_weights
+from models.network import Batch, Network, plain_loss
+from tasks import Example, get_task
+
+BATCH = 256
+
+
+def milliseconds(call: Callable) -> float:
+    """Wall time of one call."""
+    begun = time.perf_counter()
+    call()
+    return 1e3 * (time.perf_counter() - begun)
+
+
+def in_turns(repeats: int, *calls: Callable) -> np.ndarray:
+    """Milliseconds [repeats, calls] of calls made one after the other, again and again, after an unmeasured round."""
+    for call in calls:
+        call()
+    return np.array([[milliseconds(call) for call in calls] for _ in range(repeats)])
+
+
+class BareProducts:
+    """The unavoidable products of one step and of one Hessian-vector product, in a session of one thread."""
+
+    def __init__(self, steps: int, batch: int, inputs: int, units: int):
+        with tf.Graph().as_default() as graph:
+            variable = _random_variables()
+            state, W = variable(batch, units), variable(units, units)
+            long, other = variable((steps - 1) * batch, units), variable((steps - 1) * batch, units)
+            third, fourth = variable((steps - 1) * batch, units), variable((steps - 1) * batch, units)
+            x, W_x, delta = variable(steps * batch, inputs), variable(inputs, units), variable(steps * batch, units)
+
+            def chain(transpose):
+                product = state
+                for _ in range(steps - 1):
+                    product = tf.matmul(product, W, transpose_b=transpose)
+                return product
+
+            sweeps = [chain(False), chain(True)]
+            step = sweeps + [
+                tf.matmul(long, other, transpose_a=True),
+                tf.matmul(x, W_x),
+                tf.matmul(x, delta, transpose_a=True),
+            ]
+            second = sweeps + [
+                tf.matmul(long, W),
+                tf.matmul(other, W, transpose_b=True),
+                tf.matmul(long, third, transpose_a=True),
+                tf.matmul(other, fourth, transpose_a=True),
+            ]
+            session = tf.compat.v1.Session(graph=graph, config=one_thread())
+            session.run(tf.compat.v1.global_variables_initializer())
+            self.step = session.make_callable([_one_number(product) for product in step])
+            self.hessian_vector_product = session.make_callable([_one_number(product) for product in second])
+
+
+def one_thread() -> tf.compat.v1.ConfigProto:
+    """The configuration of all measurements."""
+    return tf.compat.v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
+
+
+def power_iterations(example: Example, task) -> Callable[[int], int]:
+    """A function that runs the power iteration for exactly that many products; its start is far from an eigenvector."""
+    with tf.Graph().as_default() as graph:
+        initial = initial_weights(np.random.RandomState(0), task.inputs, task.units, task.outputs)
+        weights = Weights(*[tf.Variable(array[np.newaxis], use_resource=True).read_value() for array in initial])
+        network = Network(make_cell(task.units), getattr(losses, task.loss), task.loss_steps, task.l2)
+        batch = Batch(*[tf.compat.v1.placeholder(tf.float32, array.shape) for array in example])
+        most = tf.compat.v1.placeholder(tf.int32, [])
+        start = tf.Variable(tf.random.normal(weights.W_h.shape, seed=0), use_resource=True).read_value()
+        found = leading_eigenvalue(plain_loss(network, weights, batch).whole, weights.W_h, start, most)
+        session = tf.compat.v1.Session(graph=graph, config=one_thread())
+        session.run(tf.compat.v1.global_variables_initializer())
+        call = session.make_callable([found.iterations, found.eigenvalue], list(batch) + [most])
+    return lambda products: int(call(*example, products)[0][0])
+
+
+def report(name: str, measured: np.ndarray, against: str, reference: np.ndarray) -> None:
+    """Prints the median ratio of neighbours, and the medians themselves."""
+    ratio = np.median(measured / reference)
+    print(
+        f"{name:24} {ratio:5.2f} x {against:22} ({np.median(measured):.2f} ms, {np.median(reference):.2f} ms)",
+        flush=True,
+    )
+
+
+def _random_variables() -> Callable:
+    random = np.random.RandomState(0)
+
+    def variable(*shape):
+        return tf.Variable((random.normal(size=shape) / 12).astype(np.float32), use_resource=True).read_value()
+
+    return variable
+
+
+def _one_number(tensor: tf.Tensor) -> tf.Tensor:
+    return tf.reshape(tensor, [-1])[0]
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--repeats", type=int, default=200, help="turns of each comparison (default 200)")
+    repeats = parser.parse_args(arguments).repeats
+    task = get_task("seq_mnist")
+    data = task.data(random_stream(0))
+    batch = data.batch(0, BATCH)
+    example = Example(*[array[np.newaxis] for array in batch])
+    bare = BareProducts(task.steps, BATCH, task.inputs, task.units)
+    for rule in ("bptt", "three_factor"):
+        population = Population(make_config("seq_mnist", rule, [0], learning_rate=1e-6), task)
+        times = in_turns(repeats, lambda p=population: p.train(example), bare.step)
+        report(f"{rule} step", times[:, 0], "BPTT's bare products", times[:, 1])
+        population.close()
+    run = power_iterations(example, task)
+    if (run(1), run(11)) != (1, 11):
+        raise RuntimeError("the power iteration stopped by itself; its start is meant to be far from an eigenvector")
+    times = in_turns(repeats, lambda: run(1), lambda: run(11), bare.hessian_vector_product)
+    product = (times[:, 1] - times[:, 0]) / 10
+    report("Hessian-vector product", product, "its bare products", times[:, 2])
+    report("eigenvalue, 20 products", times[:, 0] + 19 * product, "one product in its loop", product)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
