@@ -6,7 +6,6 @@
 Given again after an interruption, a command goes on where it was; what is finished is not repeated.
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -14,9 +13,9 @@ import sys
 from pathlib import Path
 from typing import Dict, List, Optional
 
+from experiments.command_line import OneLineParser
 from experiments.config import Config, ConfigError
 from experiments.plan import planned_runs, read_plan
-from experiments.train import OneLineParser
 
 HOME = Path(__file__).resolve().parent.parent
 PLANS = {name: HOME / "experiments" / f"{name}.yaml" for name in ("quick", "full")}
@@ -49,9 +48,7 @@ def weak_runs(results: Path, runs: Dict[str, Config], least: float) -> List[str]
 
 def main(arguments: Optional[List[str]] = None) -> int:
     """Command line. Exit codes: 0 done, 1 a run failed or BPTT did not learn, 2 bad input."""
-    parser = OneLineParser(
-        prog="run_all.sh", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = OneLineParser("run_all.sh", __doc__)
     parser.add_argument("what", nargs="?", default="quick", help=f"one of: {', '.join(PLANS)} (default quick)")
     parser.add_argument(
         "--cores", type=int, default=len(os.sched_getaffinity(0)), help="processes at once (default: all)"

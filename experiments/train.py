@@ -18,6 +18,7 @@ import pandas as pd
 import yaml
 from tqdm import tqdm
 
+from experiments.command_line import OneLineParser
 from experiments.config import MATRICES, OPTIMIZERS, Config, ConfigError, config_hash, make_config
 from experiments.run_folder import RunFolder, RunFolderError
 from experiments.streams import random_stream
@@ -234,31 +235,9 @@ class _StopSignals:
         self.requested = True
 
 
-class OneLineParser(argparse.ArgumentParser):
-    """argparse whose errors are one line that names what is valid, exit code 2."""
-
-    def error(self, message: str) -> None:
-        """Prints the message as one line and exits."""
-        self.exit(2, f"{self.prog}: {message}\n")
-
-    def parse_args(self, args=None, namespace=None):
-        """As argparse, but an unknown option is answered with the known ones."""
-        found, unknown = self.parse_known_args(args, namespace)
-        if unknown:
-            known = sorted(option for action in self._actions for option in action.option_strings)
-            self.error(f"unknown option {unknown[0]}; known: {', '.join(known)}")
-        return found
-
-
 def parser() -> OneLineParser:
     """The command line of `python -m experiments.train`."""
-    p = OneLineParser(
-        prog="experiments.train",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-        argument_default=argparse.SUPPRESS,
-    )
+    p = OneLineParser("experiments.train", __doc__, argument_default=argparse.SUPPRESS)
     p.add_argument("--config", help="YAML file with any of the settings below, written with _; options given here win")
     p.add_argument("--task", help=f"one of: {', '.join(known_tasks())}")
     p.add_argument("--rule", help=f"one of: {', '.join(known_rules())}")
