@@ -2,6 +2,8 @@
 # The one entry point: makes its own environment, then runs the workflow.
 #
 #   ./run_all.sh [quick] [OPTION...]   the main job at reduced length -> results/quick/
+#   ./run_all.sh full [OPTION...]      the same at the published length -> results/full/
+#   ./run_all.sh rules [OPTION...]     every learning rule for 2,000 iterations -> results/rules/
 #   ./run_all.sh environment           makes the environment in .venv/ and prints the path of its Python
 #   ./run_all.sh --help
 #
@@ -15,7 +17,7 @@ fail() { echo "run_all.sh: $1" >&2; exit "${2:-2}"; }
 preflight() {
   local machine; machine=$(uname -m)
   [[ $machine == x86_64 ]] || fail "this machine is $machine; TensorFlow 1.14 exists for x86-64 only"
-  grep -qw avx "${CPUINFO:-/proc/cpuinfo}" ||
+  grep -qsw avx "${CPUINFO:-/proc/cpuinfo}" ||
     fail "this processor has no AVX, which TensorFlow 1.14 needs (emulated x86 on Arm lacks it)"
   { mkdir -p results && [[ -w results ]]; } 2>/dev/null || fail "results/ in $PWD cannot be written by user $(id -u)"
 }
@@ -43,6 +45,7 @@ make_environment() {
   is_complete "$wanted" && { exec 9>&-; return; }
   local base; base=$(find_python37)
   echo "making the environment in .venv with $base (about 200 MB to download, a minute or two)" >&2
+  rm -f .venv/stamp # first, lest a removal cut short leave it beside half an environment
   rm -rf .venv
   "$base" -m venv .venv >&2 || fail "$base cannot make a virtual environment" 1
   install_requirements .venv/bin/python
@@ -70,7 +73,7 @@ writable_home() {
 }
 
 case ${1:-quick} in
-  -h | --help) sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit ;;
+  -h | --help) sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit ;;
   install-requirements) install_requirements "$2"; exit ;; # the Dockerfile's
 esac
 
@@ -82,5 +85,6 @@ if [[ ${1:-} == environment ]]; then echo "$python"; exit; fi
 
 writable_home
 # One process per core, one thread each, is fastest, and what makes a run repeat to the bit.
-export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 MPLBACKEND=Agg PYTHONDONTWRITEBYTECODE=1
+export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 PYTHONHASHSEED=0
+export TF_CPP_MIN_LOG_LEVEL=2 MPLBACKEND=Agg PYTHONDONTWRITEBYTECODE=1
 exec "$python" -m experiments.reproduce "$@"

@@ -107,7 +107,7 @@ def report(name: str, measured: np.ndarray, against: str, reference: np.ndarray)
     """Prints the median ratio of neighbours, and the medians themselves."""
     ratio = np.median(measured / reference)
     print(
-        f"{name:24} {ratio:5.2f} x {against:22} ({np.median(measured):.2f} ms, {np.median(reference):.2f} ms)",
+        f"{name:25} {ratio:5.2f} x {against:22} ({np.median(measured):.2f} ms, {np.median(reference):.2f} ms)",
         flush=True,
     )
 
@@ -137,11 +137,14 @@ def main(arguments: Optional[List[str]] = None) -> int:
     batch = data.batch(0, BATCH)
     example = Example(*[array[np.newaxis] for array in batch])
     bare = BareProducts(task.steps, BATCH, task.inputs, task.units)
-    for rule in ("bptt", "three_factor"):
-        population = Population(make_config("seq_mnist", rule, [0], learning_rate=1e-6), task)
-        times = in_turns(repeats, lambda p=population: p.train(example), bare.step)
-        report(f"{rule} step", times[:, 0], "BPTT's bare products", times[:, 1])
-        population.close()
+    bptt = Population(make_config("seq_mnist", "bptt", [0], learning_rate=1e-6), task)
+    times = in_turns(repeats, lambda: bptt.train(example), bare.step)
+    report("bptt step", times[:, 0], "its bare products", times[:, 1])
+    for rule in ("three_factor", "rflo", "mdgl", "truncated_bptt(14)", "scaled_bptt"):
+        other = Population(make_config("seq_mnist", rule, [0], learning_rate=1e-6), task)
+        times = in_turns(repeats, lambda p=other: p.train(example), lambda: bptt.train(example))
+        report(f"{rule} step", times[:, 0], "a bptt step", times[:, 1])
+        other.close()
     run = power_iterations(example, task)
     if (run(1), run(11)) != (1, 11):
         raise RuntimeError("the power iteration stopped by itself; its start is meant to be far from an eigenvector")

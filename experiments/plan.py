@@ -1,5 +1,6 @@
 """The experiment files: which runs they ask for."""
 
+import shlex
 from pathlib import Path
 from typing import Dict
 
@@ -31,4 +32,5 @@ def command_line(config: Config) -> str:
     """The options of experiments.train that give this configuration."""
     options = {name: value for name, value in config._asdict().items() if value is not None}
     options["seeds"] = " ".join(str(seed) for seed in config.seeds)
+    options["rule"] = shlex.quote(config.rule)
     return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in options.items())

@@ -2,6 +2,7 @@
 
     ./run_all.sh quick [--cores N]    the main job at reduced length on real MNIST -> results/quick/
     ./run_all.sh full [--cores N]     the same at the published length -> results/full/
+    ./run_all.sh rules [--cores N]    every learning rule for 2,000 iterations -> results/rules/
 
 Given again after an interruption, a command goes on where it was; what is finished is not repeated.
 """
@@ -18,7 +19,7 @@ from experiments.config import Config, ConfigError
 from experiments.plan import planned_runs, read_plan
 
 HOME = Path(__file__).resolve().parent.parent
-PLANS = {name: HOME / "experiments" / f"{name}.yaml" for name in ("quick", "full")}
+PLANS = {name: HOME / "experiments" / f"{name}.yaml" for name in ("quick", "full", "rules")}
 
 
 def workflow(plan: Path, results: Path, cores: int) -> int:

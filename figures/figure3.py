@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from figures.runs import RunsError, load_runs
-from figures.style import RULES, log_mean_line, save
+from figures.style import log_mean_line, rule_order, save
 
 TASKS = {"seq_mnist": "Sequential MNIST"}
 
@@ -27,17 +27,17 @@ def draw(histories: pd.DataFrame, note: str) -> plt.Figure:
     figure, axes = plt.subplots(1, len(tasks), figsize=(4.2 * len(tasks), 3.2), squeeze=False)
     for axis, task in zip(axes[0], tasks):
         panel = histories[histories.task == task]
-        for rule in [rule for rule in RULES if rule in set(panel.rule)]:
+        for rule in sorted(set(panel.rule), key=rule_order):
             table = panel[panel.rule == rule].pivot_table(index="run", columns="iteration", values="eigenvalue")
             complete = table.dropna()
             log_mean_line(axis, complete.columns, complete.values, rule)
         counts = panel.groupby("rule").run.nunique()
-        axis.set_title(f"{TASKS[task]} (n = {counts.min()} runs a rule)", fontsize=10)
+        axis.set_title(f"{TASKS[task]} (n = {counts.min()} run(s) a rule)", fontsize=10)
         axis.set_xlabel("Training iteration")
         axis.set_ylabel("Leading Hessian eigenvalue\n(mean and sd of its log)")
-        axis.legend(frameon=False, fontsize=8)
         axis.spines["top"].set_visible(False)
         axis.spines["right"].set_visible(False)
+    axes[0][-1].legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     if note:
         figure.suptitle(note, fontsize=8, color="#AA0000", y=1.02)
     return figure

@@ -21,8 +21,16 @@ RULES = {
 
 def rule_style(rule: str) -> dict:
     """Line label and colour of a rule; a rule that is not the paper's has its own name and a grey line."""
+    if rule.startswith("truncated_bptt("):
+        return {"label": "Trunc " + rule[len("truncated_bptt(") : -1], "color": "#56B4E9"}
     label, colour = RULES.get(rule, (rule, "#777777"))
     return {"label": label, "color": colour}
+
+
+def rule_order(rule: str) -> tuple:
+    """Sorting key: the paper's rules in the order of its figures, then the others by name."""
+    names = list(RULES)
+    return (names.index(rule) if rule in names else len(names), rule)
 
 
 def log_mean_line(axis: plt.Axes, x, values, rule: str) -> None:

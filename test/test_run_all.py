@@ -1,5 +1,6 @@
 """run_all.sh refuses what cannot work in one line, and installs nothing where the environment is complete."""
 
+import concurrent.futures
 import hashlib
 import os
 import pathlib
@@ -9,7 +10,7 @@ import subprocess
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-NEEDED = "awk bash cat chmod dirname flock grep id mkdir mktemp readlink rm sed sha256sum".split()
+NEEDED = "awk bash cat chmod cp dirname flock grep id mkdir mktemp readlink rm sed sha256sum sleep".split()
 
 
 @pytest.fixture
@@ -141,3 +142,63 @@ def test_images_own_python_needs_no_environment(checkout):
     done = run_all(checkout, "quick", BIOLHESS_PYTHON=str(checkout.parent / "python"))
     assert done.stdout == "image: -m experiments.reproduce quick\n"
     assert not (checkout / ".venv").exists()
+
+
+# Stands for Python 3.7: makes an environment that holds itself, and notes that it did. Its pip does nothing, slowly.
+FAKE_PYTHON = """
+case "$1 $2" in
+  "-m venv") echo venv >>calls; mkdir -p .venv/bin; cp "$0" .venv/bin/python ;;
+  "-m pip") sleep 0.1; [[ ! -e broken ]] ;;
+  "-m experiments.reproduce") echo "$PYTHONHASHSEED $TF_CPP_MIN_LOG_LEVEL $OMP_NUM_THREADS $MPLBACKEND" ;;
+esac"""
+
+
+@pytest.fixture
+def installable(checkout):
+    """A checkout on a machine with a Python 3.7."""
+    program(checkout.parent / "tools" / "python3.7", FAKE_PYTHON)
+    return checkout
+
+
+def installations(checkout):
+    """How often an environment was begun."""
+    return (checkout / "calls").read_text().count("venv")
+
+
+def test_second_call_installs_nothing_and_changed_requirements_do(installable):
+    assert [run_all(installable, "environment").returncode for _ in range(2)] == [0, 0]
+    assert installations(installable) == 1
+    (installable / "requirements.txt").write_text("nothing==2.0\n")
+    assert run_all(installable, "environment").returncode == 0
+    assert installations(installable) == 2
+
+
+def test_failed_installation_is_redone(installable):
+    (installable / "broken").write_text("")
+    assert run_all(installable, "environment").returncode == 1
+    (installable / "broken").unlink()
+    assert run_all(installable, "environment").returncode == 0
+    assert installations(installable) == 2
+
+
+def test_environment_that_lost_its_python_is_made_again(installable):
+    run_all(installable, "environment")
+    (installable / ".venv" / "bin" / "python").unlink()
+    assert run_all(installable, "environment").returncode == 0
+    assert installations(installable) == 2
+
+
+def test_simultaneous_calls_install_once(installable):
+    with concurrent.futures.ThreadPoolExecutor(3) as threads:
+        calls = [threads.submit(run_all, installable, "environment") for _ in range(3)]
+    assert {call.result().stdout for call in calls} == {f"{installable}/.venv/bin/python\n"}
+    assert installations(installable) == 1
+
+
+def test_workflow_is_given_what_makes_it_repeat(installable):
+    assert run_all(installable, "quick").stdout == "0 2 1 Agg\n"
+
+
+def test_unreadable_cpuinfo_is_one_line(checkout):
+    (checkout.parent / "cpuinfo").unlink()
+    refused(run_all(checkout), "AVX")

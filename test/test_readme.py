@@ -1,0 +1,56 @@
+"""The README's worked example, run as printed in a copy of the project."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from explicit import errors, random_problem, rates
+
+HOME = Path(__file__).resolve().parents[1]
+
+
+def printed(path):
+    """The code block of the README that begins with the comment `# <path>`."""
+    blocks = re.findall(r"```python\n(.*?)```", (HOME / "README.md").read_text(), flags=re.DOTALL)
+    return next(block for block in blocks if block.startswith(f"# {path}\n"))
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("copy")
+    for name in ("models", "rules", "tasks", "hessian", "experiments"):
+        shutil.copytree(str(HOME / name), str(folder / name))
+    (folder / "rules" / "attenuated.py").write_text(printed("rules/attenuated.py"))
+    return folder
+
+
+def run(folder, *arguments):
+    done = subprocess.run([sys.executable, "-m", *arguments], cwd=str(folder), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_own_rule_is_found_and_trains(copy):
+    options = "--task seq_mnist --rule attenuated --iterations 20 --evaluate-every 10".split()
+    history = (copy / run(copy, "experiments.train", *options).strip() / "history.csv").read_text()
+    assert len(history.splitlines()) == 4 and "attenuated" in run(copy, "experiments.train", "--help")
+
+
+def test_own_rule_has_the_gradient_that_it_says(copy):
+    p = random_problem(1)
+    f, psi = rates(p)
+    err, expected, df = errors(p), np.zeros_like(p.W_h), 0.0
+    for t in range(len(p.x), 0, -1):
+        delta = psi[t] * (err[t] @ p.w.T + df)
+        expected += f[t - 1].T @ delta * (1 - np.eye(5))
+        df = 0.5 * delta @ p.W_h.T
+    np.savez(str(copy / "W.npz"), W_x=p.W_x, W_h=p.W_h, w=p.w, c=p.c[0])
+    np.savez(str(copy / "B.npz"), x=p.x.transpose(1, 0, 2), y=p.y.transpose(1, 0, 2))
+    options = "--rule attenuated --loss squared --weights W.npz --batch B.npz --dtype float64 --out G.npz".split()
+    run(copy, "experiments.inspect", *options)
+    with np.load(str(copy / "G.npz"), allow_pickle=False) as found:
+        assert found["grad_W_h"] == pytest.approx(expected, rel=1e-10, abs=1e-13)
