@@ -28,9 +28,12 @@ def draw(histories: pd.DataFrame, note: str) -> plt.Figure:
     for axis, task in zip(axes[0], tasks):
         panel = histories[histories.task == task]
         for rule in sorted(set(panel.rule), key=rule_order):
-            table = panel[panel.rule == rule].pivot_table(index="run", columns="iteration", values="eigenvalue")
-            complete = table.dropna()
-            log_mean_line(axis, complete.columns, complete.values, rule)
+            of_rule = panel[panel.rule == rule]
+            completed = of_rule[of_rule.status == "completed"]
+            runs, lost = of_rule.run.nunique(), of_rule.run.nunique() - completed.run.nunique()
+            remark = f"\n({lost} of {runs} diverged, left out)" if lost else ""
+            table = completed.pivot_table(index="run", columns="iteration", values="eigenvalue")
+            log_mean_line(axis, table.columns.values.astype(float), table.values.astype(float), rule, remark)
         counts = panel.groupby("rule").run.nunique()
         axis.set_title(f"{TASKS[task]} (n = {counts.min()} run(s) a rule)", fontsize=10)
         axis.set_xlabel("Training iteration")

@@ -14,7 +14,7 @@ class RunsError(Exception):
 def load_runs(root: Path) -> Tuple[pd.DataFrame, pd.DataFrame]:
     """(histories, summaries) of all finished runs under `root`.
 
-    histories: one row an evaluation, with columns run, task, rule, learning_rate and those of history.csv.
+    histories: one row an evaluation, with columns run, task, rule, learning_rate, status and those of history.csv.
     summaries: one row a replica, likewise. Raises RunsError if there is none.
     """
     histories, summaries = [], []
@@ -23,8 +23,11 @@ def load_runs(root: Path) -> Tuple[pd.DataFrame, pd.DataFrame]:
             continue
         config = json.loads((folder / "config.json").read_text())
         common = dict({name: config[name] for name in ("task", "rule", "learning_rate")}, run=folder.name)
-        histories.append(pd.read_csv(folder / "history.csv", float_precision="round_trip").assign(**common))
-        for entry in json.loads((folder / "summary.json").read_text()):
+        entries = json.loads((folder / "summary.json").read_text())
+        status = {entry["final"]["seed"]: entry["status"] for entry in entries}
+        history = pd.read_csv(folder / "history.csv", float_precision="round_trip").assign(**common)
+        histories.append(history.assign(status=history.seed.map(status)))
+        for entry in entries:
             final = {f"final_{name}": value for name, value in entry.pop("final").items()}
             summaries.append(dict(common, seed=final.pop("final_seed"), **entry, **final))
     if not histories:

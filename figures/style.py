@@ -33,15 +33,16 @@ def rule_order(rule: str) -> tuple:
     return (names.index(rule) if rule in names else len(names), rule)
 
 
-def log_mean_line(axis: plt.Axes, x, values, rule: str) -> None:
+def log_mean_line(axis: plt.Axes, x, values, rule: str, remark: str = "") -> None:
     """Mean line and shaded standard deviation over runs, both of log10(values), on a logarithmic axis.
 
-    values: [runs, len(x)], positive. A linear standard deviation would reach below zero for a few runs of wide spread.
+    values: [runs, len(x)], positive; no run draws a label alone.
+    remark: added to the rule's label. A linear standard deviation would reach below zero for a few runs of wide spread.
     """
-    logs = np.log10(values)
+    logs = np.log10(values) if len(values) else np.full((1, len(x)), np.nan)
     mean, sd = logs.mean(axis=0), logs.std(axis=0, ddof=1) if len(logs) > 1 else np.zeros(len(x))
     style = rule_style(rule)
-    axis.plot(x, 10**mean, linewidth=1.6, **style)
+    axis.plot(x, 10**mean, linewidth=1.6, label=style["label"] + remark, color=style["color"])
     axis.fill_between(x, 10 ** (mean - sd), 10 ** (mean + sd), color=style["color"], alpha=0.2, linewidth=0)
     axis.set_yscale("log")
 

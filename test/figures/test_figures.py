@@ -41,6 +41,15 @@ def test_figure3_draws_finished_runs_alone(runs, tmp_path):
     assert figure._suptitle.get_text() == "REDUCED"
 
 
+def test_a_diverged_run_is_left_out_and_said(runs):
+    history = load_runs(runs)[0]
+    history.loc[history.run == "a", "status"] = "diverged"
+    history.loc[history.run == "c", "status"] = "diverged"
+    bptt, three_factor = figure3.draw(history, "").axes[0].lines
+    assert bptt.get_label() == "BPTT\n(1 of 2 diverged, left out)" and bptt.get_ydata() == pytest.approx([1000, 100])
+    assert "(1 of 1 diverged" in three_factor.get_label() and not np.any(np.isfinite(three_factor.get_ydata()))
+
+
 def test_the_same_runs_give_the_same_files(runs, tmp_path):
     for name in ("one", "two"):
         figure3.main([str(runs), str(tmp_path / name)])
