@@ -13,6 +13,7 @@ is renamed to `<hash>/`. It then holds
 
 import fcntl
 import importlib
+import io
 import json
 import os
 import platform
@@ -99,11 +100,10 @@ def write_json(path: Path, value) -> None:
 
 
 def _write_npz(path: Path, arrays: Dict[str, np.ndarray]) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    with open(str(temporary), "wb") as stream:
-        np.savez(stream, **arrays)
-        _flush(stream)
-    os.replace(str(temporary), str(path))
+    # packed in memory first: a zip archive that meets a full disk complains once more when it is dropped
+    packed = io.BytesIO()
+    np.savez(packed, **arrays)
+    _write(path, packed.getvalue())
 
 
 def _write(path: Path, content: bytes) -> None:

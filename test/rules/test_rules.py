@@ -42,7 +42,7 @@ def assert_equal(found, expected, accuracy):
 
 
 @pytest.mark.parametrize("rule", TRACE_RULES)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(problem=problems())
 def test_op_is_the_sum_over_eligibility_traces(rule, problem):
     W_x, W_h = trace_gradient(problem, rule)
@@ -62,19 +62,19 @@ def test_op_is_the_sum_over_eligibility_traces_everywhere_on_the_grid(rule, adap
     assert_equal(found, found._replace(W_x=W_x, W_h=W_h), 1e-10)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(problem=problems())
 def test_bptt_is_real_time_recurrent_learning(problem):
     assert_equal(rule_gradient(problem, "rtrl"), rule_gradient(problem, "bptt"), 1e-10)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(problem=problems())
 def test_truncating_nothing_is_bptt(problem):
     assert_equal(rule_gradient(problem, "truncated_bptt(0)"), rule_gradient(problem, "bptt"), 1e-12)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(problem=problems(adaptive=False, alpha=False))
 def test_truncating_all_but_one_or_two_steps_is_three_factor_or_mdgl(problem):
     steps = len(problem.x)
@@ -83,7 +83,7 @@ def test_truncating_all_but_one_or_two_steps_is_three_factor_or_mdgl(problem):
     assert_equal(two, rule_gradient(problem, "mdgl"), 1e-12)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(problem=problems(), truncate=st.integers(0, 11))
 def test_truncated_bptt_is_the_sum_of_windows(problem, truncate):
     """Independently: each step's loss alone, through a network that is cut loose before the window by restarting it
@@ -113,14 +113,14 @@ def windowed_gradient(p, reach):
     return W_x, W_h * (1 - np.eye(len(p.W_h)))
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(problem=problems())
 def test_rflo_with_the_readout_for_feedback_is_three_factor(problem):
     same = problem._replace(feedback=problem.w)
     assert_equal(rule_gradient(same, "rflo"), rule_gradient(same, "three_factor"), 1e-12)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(problem=problems())
 def test_scaled_bptt_is_bptt_with_the_three_factor_step_length(problem):
     exact, approximate, scaled = (rule_gradient(problem, rule) for rule in ("bptt", "three_factor", "scaled_bptt"))
