@@ -58,7 +58,7 @@ def rule_gradient(problem: Problem, rule: str) -> Weights:
 
 
 def dense_hessian(problem: Problem, name: str = "W_h") -> np.ndarray:
-    """The whole Hessian in one of the weights, a product a column."""
+    """The whole Hessian in one of the weights, a product a column, in a graph of one product."""
     size = getattr(problem, name).size
 
     def build():
@@ -66,8 +66,8 @@ def dense_hessian(problem: Problem, name: str = "W_h") -> np.ndarray:
         variable = getattr(weights, name)
         gradient = gradient_of(loss.whole, variable)
         basis = tf.reshape(tf.eye(size, dtype=tf.float64), [size] + variable.shape.as_list())
-        columns = [hessian_vector_product(gradient, variable, basis[i]) for i in range(size)]
-        return tf.reshape(tf.stack(columns), [size, size])
+        columns = tf.map_fn(lambda column: hessian_vector_product(gradient, variable, column), basis)
+        return tf.reshape(columns, [size, size])
 
     return run(build)
 
