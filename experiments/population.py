@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from experiments.config import FULL_BATCH, Config, replicas
-from experiments.gradients import Match, match, rule_gradient
+from experiments.gradients import Match, gradient_of, match, rule_gradient
 from experiments.optimizers import OPTIMIZERS
 from experiments.streams import random_stream
 from hessian.power_iteration import leading_eigenvalue
@@ -100,12 +100,11 @@ class Population:
 
         matrix = getattr(weights, config.hessian_of)
         self._start = tf.compat.v1.placeholder(tf.float32, matrix.shape)
-        measured = plain_loss(network, weights, self._measured).whole
-        found = leading_eigenvalue(measured, matrix, self._start, config.power_iterations)
+        measured = plain_loss(network, weights, self._measured)
+        found = leading_eigenvalue(measured.whole, matrix, self._start, config.power_iterations)
         self._leading = Curvature(*[getattr(found, name) for name in Curvature._fields])
-        self._matching = match(
-            *[rule_gradient(network, weights, self._measured, r, fixed) for r in ("bptt", config.rule)]
-        )
+        used = rule_gradient(network, weights, self._measured, config.rule, fixed)
+        self._matching = match(gradient_of(network, weights, measured), used)
         self._directions = np.stack(
             [s("power_iteration").normal(size=matrix.shape[1:].as_list()) for s in streams]
         ).astype(np.float32)

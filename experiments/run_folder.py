@@ -81,11 +81,14 @@ class RunFolder:
         path = self.partial / "checkpoint.npz"
         if not path.exists():
             return None
+        damaged = RunFolderError(f"checkpoint {path} is damaged; remove it, and the run begins again")
+        if not zipfile.is_zipfile(str(path)):
+            raise damaged
         try:
             with np.load(str(path), allow_pickle=False) as stored:
                 return {name: stored[name] for name in stored.files}
-        except (OSError, ValueError, AttributeError, KeyError, zlib.error, zipfile.BadZipFile):
-            raise RunFolderError(f"checkpoint {path} is damaged; remove it, and the run begins again")
+        except (OSError, ValueError, zlib.error, zipfile.BadZipFile):
+            raise damaged
 
     def save_checkpoint(self, arrays: Dict[str, np.ndarray]) -> None:
         """Replaces the checkpoint as one."""
