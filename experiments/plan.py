@@ -28,14 +28,14 @@ from experiments.rates import chosen_entry
 BLOCK_KEYS = ("task", "rules", "seeds", "learning_rates", "rates", "rate_multiple", "decays", "settings", "measures")
 PLAN_KEYS = ("note", "reduced", "blocks", "figures", "bptt_validation_accuracy")
 RATES = ("chosen", "chosen_on_test")
-FIGURES = ["figure%d" % number for number in range(2, 13)] + ["table1", "bounds"]
+FIGURES = [f"figure{number}" for number in range(2, 13)] + ["table1", "bounds"]
 
 
 class Plan(NamedTuple):
     """An experiment file, worked out.
 
-    runs: {hash: configuration}. blocks: {name: hashes}. measures: {name: measures of the block's runs}. figures: {figure:
-    {role: names of blocks}}. least_accuracy: of BPTT on sequential MNIST; 0 where the file does not say.
+    runs: {hash: configuration}. blocks: {name: hashes}. measures: {name: measures of the block's runs}. figures:
+    {figure: {role: names of blocks}}. least_accuracy: of BPTT on sequential MNIST; 0 where the file does not say.
     """
 
     note: str

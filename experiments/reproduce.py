@@ -40,7 +40,7 @@ def prepare(plan: Plan, what: str, results: Path) -> None:
     write_json(results / "selection.json", dict(selection, figures=plan.figures))
     write_json(results / "plan.json", {"note": plan.note, "figures": plan.figures, "markers": markers(plan)})
     for marker in (results / "done").iterdir():
-        if marker.read_text().strip() != "0":
+        if exit_code(marker) != 0:
             marker.unlink()
 
 
@@ -53,12 +53,18 @@ def markers(plan: Plan) -> Dict[str, List[str]]:
     return found
 
 
+def exit_code(marker: Path) -> int:
+    """What a job's marker says of its end; 1 if it says nothing."""
+    words = marker.read_text().split()
+    return int(words[0]) if words else 1
+
+
 def failures(results: Path) -> List[str]:
     """One line for each run or measure that ended with an error."""
     lines = []
     for marker in sorted((results / "done").iterdir()):
-        code = marker.read_text().strip()
-        if code != "0":
+        code = exit_code(marker)
+        if code != 0:
             log = results / "logs" / f"{marker.name.split('.')[0]}.log"
             lines.append(f"{marker.name} failed with exit code {code}; see {log}")
     return lines
@@ -150,7 +156,10 @@ def main(arguments: Optional[List[str]] = None) -> int:
         if name not in plan.figures or name == "claims":
             p.error(f"unknown figure '{name}'; known: {', '.join(f for f in plan.figures if f != 'claims')}")
     if given.dry_run:
-        print(estimate(plan, HOME / "results" / path.stem, given.figures))
+        try:
+            print(estimate(plan, HOME / "results" / path.stem, given.figures))
+        except ConfigError as error:
+            p.error(str(error))
         return 0
     return reproduce(p, plan, path.stem, given, more)
 

@@ -92,8 +92,10 @@ def load_runs(selection: Selection, hashes: List[str]) -> Runs:
 
 
 def load_measure(selection: Selection, figure: str, role: str, measure: str) -> pd.DataFrame:
-    """A measure of experiments.measure (spectrum, power_law, relative_flatness, alignment, taylor) of the runs of a role:
-    run, SETTINGS, task_label, status and the measure's own columns; empty where no run has it."""
+    """A measure of experiments.measure (spectrum, power_law, relative_flatness, alignment, taylor) of a role's runs.
+
+    Columns run, SETTINGS, task_label, status and the measure's own; empty where no run has it.
+    """
     tables = []
     for run in members(selection, figure, role):
         folder = selection.folder / "runs" / run
