@@ -2,14 +2,17 @@
 
 import hashlib
 import json
-from typing import List, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
+from experiments.rates import chosen_rate
 from rules import get_rule
-from tasks import get_task
+from tasks import Task, get_task, task_parameters
 
-VERSION = 1  # of the results: raised when the same configuration would give other numbers
+VERSION = 2  # of the results: raised when the same configuration would give other numbers
 OPTIMIZERS = ("sgd", "adam")
 MATRICES = ("W_h", "W_x")
+HESSIAN_DATA = ("default", "training")
+FULL_BATCH = 0  # a batch_size that says: the whole training set at once
 
 
 class ConfigError(ValueError):
@@ -17,77 +20,162 @@ class ConfigError(ValueError):
 
 
 class Config(NamedTuple):
-    """One population: the same task, rule and settings for every seed.
+    """One population: the same task, rule and settings for every replica, a replica for each seed and learning rate.
 
-    batch_size: None for the full batch of tasks that have no other. evaluate_every: iterations between evaluations;
-    the first is before training, the last after it. hessian_of: the matrix whose Hessian is measured. threads: of
-    TensorFlow, whose summation order depends on them.
+    batch_size: 0 for the full batch. decay_factor: what every learning rate is multiplied by every `decay_every`
+    iterations (Figure 5). iterations: the length, or the cap if `until_stable`. evaluate_every: iterations between
+    evaluations; the first is before training, the last after it; every `early_every` as well up to `early_until` (Table
+    1). until_stable: a replica ends when the medians of loss and eigenvalue over the last `window` evaluations and over
+    the `window` before differ by less than `stability_tolerance`, relative; `window` evaluations are also what "at the
+    end of training" means. hessian_of: the matrix whose Hessian is measured, hessian_on: the data it is measured on,
+    power_iterations: at most. threads: of TensorFlow, whose summation order depends on them. parameters: all of the
+    task's.
     """
 
     task: str
     rule: str
     seeds: List[int]
-    learning_rate: float
-    batch_size: Optional[int]
+    learning_rates: List[float]
+    batch_size: int
     optimizer: str
+    decay_factor: float
+    decay_every: int
     iterations: int
     evaluate_every: int
+    early_every: int
+    early_until: int
+    until_stable: bool
+    stability_tolerance: float
+    window: int
     hessian_of: str
+    hessian_on: str
+    power_iterations: int
     threads: int
+    parameters: Dict[str, Any]
+
+
+DEFAULTS = {
+    "optimizer": "sgd",
+    "decay_factor": 1.0,
+    "decay_every": 1,
+    "evaluate_every": 250,
+    "early_every": 0,
+    "early_until": 0,
+    "stability_tolerance": 0.05,
+    "window": 10,
+    "hessian_of": "W_h",
+    "hessian_on": "default",
+    "power_iterations": 500,
+    "threads": 1,
+}
+AT_LEAST = {
+    "batch_size": 0,
+    "decay_every": 1,
+    "iterations": 1,
+    "evaluate_every": 1,
+    "early_every": 0,
+    "early_until": 0,
+    "window": 1,
+    "power_iterations": 1,
+    "threads": 1,
+}
+CHOICES = {"optimizer": OPTIMIZERS, "hessian_of": MATRICES, "hessian_on": HESSIAN_DATA}
+
+
+def replicas(config: Config) -> List[Tuple[int, float]]:
+    """(seed, learning rate) of each replica, in the order of the replica axis."""
+    return [(seed, rate) for rate in config.learning_rates for seed in config.seeds]
+
+
+def task_of(config: Config) -> Task:
+    """The task with the configuration's parameters."""
+    return get_task(config.task, config.parameters)
 
 
 def make_config(
-    task: str,
-    rule: str,
-    seeds: List[int],
-    learning_rate: float = 1e-2,
-    batch_size: Optional[int] = None,
-    optimizer: str = "sgd",
-    iterations: Optional[int] = None,
-    evaluate_every: int = 250,
-    hessian_of: str = "W_h",
-    threads: int = 1,
+    task: str, rule: str, seeds: Sequence[int], learning_rates: Optional[Sequence[float]] = None, **settings: Any
 ) -> Config:
-    """A checked configuration, with the task's defaults filled in. Raises ConfigError."""
-    definition = _found(get_task, task)
-    _found(get_rule, rule)
-    if rule.startswith("truncated_bptt") and not _number(rule) < definition.steps:
-        raise ConfigError(f"{rule} leaves nothing of {definition.steps} steps; at most {definition.steps - 1}")
-    if iterations is None:
-        iterations = definition.iterations.get(rule, definition.iterations["default"])
-    if batch_size is None:
-        batch_size = definition.batch_size
-    _one_of("optimizer", optimizer, OPTIMIZERS)
-    _one_of("hessian_of", hessian_of, MATRICES)
-    counts = {"iterations": iterations, "evaluate_every": evaluate_every, "threads": threads}
-    if batch_size is not None:
-        counts["batch_size"] = batch_size
-    for name, value in counts.items():
-        if not _is_integer(value) or value < 1:
-            raise ConfigError(f"{name} is {value}; expected a whole number of at least 1")
-    if not seeds or not all(_is_integer(seed) and seed >= 0 for seed in seeds) or len(set(seeds)) < len(seeds):
-        raise ConfigError(f"seeds are {seeds}; expected different whole numbers from 0 up")
-    if not isinstance(learning_rate, (int, float)) or not 0 < learning_rate < float("inf"):
-        raise ConfigError(f"learning_rate is {learning_rate}; expected a number above 0")
-    return Config(
-        task,
-        rule,
-        list(seeds),
-        float(learning_rate),
-        batch_size,
-        optimizer,
-        iterations,
-        evaluate_every,
-        hessian_of,
-        threads,
+    """A checked configuration of one population, with the defaults of task and rule filled in.
+
+    settings: any further field of Config; None stands for the default. learning_rates: by default what
+    experiments.sweep chose, or 0.01 where it has not been run. Raises ConfigError.
+    """
+    given = {name: value for name, value in settings.items() if value is not None}
+    for name in given:
+        if name not in Config._fields:
+            raise ConfigError(f"unknown setting '{name}'; known: {', '.join(Config._fields)}")
+    parameters = given.pop("parameters", {})
+    if not isinstance(parameters, dict):
+        raise ConfigError(f"parameters are {parameters!r}; expected names and values")
+    definition = _found(get_task, task, parameters)
+    checked_rule = _found(get_rule, rule)
+    if checked_rule.check is not None:
+        _found(checked_rule.check, definition.steps, definition.units)
+    defaults = dict(
+        DEFAULTS,
+        batch_size=FULL_BATCH if definition.batch_size is None else definition.batch_size,
+        iterations=definition.iterations.get(rule, definition.iterations["default"]),
+        until_stable=definition.until_stable,
+        parameters=_found(task_parameters, task, parameters)._asdict(),
     )
+    values = dict(defaults, **given)
+    for name, least in AT_LEAST.items():
+        if not _is_integer(values[name]) or values[name] < least:
+            raise ConfigError(f"{name} is {values[name]}; expected a whole number of at least {least}")
+    for name, known in CHOICES.items():
+        if values[name] not in known:
+            raise ConfigError(f"unknown {name} '{values[name]}'; known: {', '.join(known)}")
+    for name in ("decay_factor", "stability_tolerance"):
+        values[name] = _positive(name, values[name])
+    if not isinstance(values["until_stable"], bool):
+        raise ConfigError(f"until_stable is {values['until_stable']}; expected true or false")
+    if definition.batch_size is None and values["batch_size"] != FULL_BATCH:
+        raise ConfigError(f"batch_size is {values['batch_size']}; {task} trains on its full batch: leave it out, or 0")
+    if definition.batch_size is not None and values["batch_size"] == FULL_BATCH:
+        raise ConfigError(f"batch_size is 0; expected a whole number of at least 1 for {task}")
+    if learning_rates is None:
+        learning_rates = [chosen_rate(task, rule, values["optimizer"])]
+    return Config(
+        task=task,
+        rule=rule,
+        seeds=_different("seeds", seeds, lambda seed: _is_integer(seed) and seed >= 0, "whole numbers from 0 up"),
+        learning_rates=[_positive("learning_rate", rate) for rate in _list("learning_rates", learning_rates)],
+        **{name: values[name] for name in Config._fields[4:]},
+    )
+
+
+def make_populations(
+    task: str, rule: str, seeds: Sequence[int], learning_rates: Optional[Sequence[float]] = None, **settings: Any
+) -> List[Config]:
+    """The product of seeds and learning rates, as populations of the size that suits the task. Raises ConfigError."""
+    whole = make_config(task, rule, seeds, learning_rates, **settings)
+    if len(set(whole.learning_rates)) < len(whole.learning_rates):
+        raise ConfigError(f"learning_rates are {whole.learning_rates}; expected different numbers")
+    most, rates = task_of(whole).population, whole.learning_rates
+    groups = [rates] if len(rates) <= most else [[rate] for rate in rates]
+    size = max(1, most // len(groups[0]))
+    return [
+        whole._replace(seeds=whole.seeds[start : start + size], learning_rates=group)
+        for group in groups
+        for start in range(0, len(whole.seeds), size)
+    ]
 
 
 def as_dict(config: Config) -> dict:
     """The configuration with the task's constants, for config.json: all that the results are a function of."""
-    task = get_task(config.task)
+    task = task_of(config)
     constants = {name: value for name, value in task._asdict().items() if name not in ("data", "iterations")}
     return dict(config._asdict(), version=VERSION, task_constants=constants)
+
+
+def from_dict(stored: dict) -> Config:
+    """The configuration that `as_dict` gave. Raises ConfigError if it is of another version or damaged."""
+    if not isinstance(stored, dict) or stored.get("version") != VERSION:
+        raise ConfigError(f"the configuration is not of version {VERSION}")
+    missing = [name for name in Config._fields if name not in stored]
+    if missing:
+        raise ConfigError(f"the configuration has no {', '.join(missing)}")
+    return make_config(**{name: stored[name] for name in Config._fields})
 
 
 def config_hash(config: Config) -> str:
@@ -95,21 +183,37 @@ def config_hash(config: Config) -> str:
     return hashlib.sha256(json.dumps(as_dict(config), sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _found(find, name):
+def rate_factor(config: Config, iteration: int) -> float:
+    """What every learning rate is multiplied by at an iteration: the step decay of Figure 5, 1 without it."""
+    return config.decay_factor ** (iteration // config.decay_every)
+
+
+def _found(find, *arguments):
     try:
-        return find(name)
+        return find(*arguments)
     except ValueError as error:
         raise ConfigError(str(error))
 
 
-def _one_of(name, value, known):
-    if value not in known:
-        raise ConfigError(f"unknown {name} '{value}'; known: {', '.join(known)}")
+def _list(name, values) -> list:
+    if not isinstance(values, (list, tuple)) or not values:
+        raise ConfigError(f"{name} are {values!r}; expected a list")
+    return list(values)
 
 
-def _number(rule: str) -> int:
-    """The number in a rule's name, as in truncated_bptt(14)."""
-    return int(rule.split("(")[1].rstrip(")"))
+def _different(name, values, valid, expected) -> list:
+    found = _list(name, values)
+    if not all(valid(value) for value in found) or len(set(found)) < len(found):
+        raise ConfigError(f"{name} are {found}; expected different {expected}")
+    return found
+
+
+def _positive(name, value) -> float:
+    """A number above 0 that single precision can hold."""
+    real = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not real or not 1e-30 < value < 1e30:
+        raise ConfigError(f"{name} is {value}; expected a number above 0")
+    return float(value)
 
 
 def _is_integer(value) -> bool:

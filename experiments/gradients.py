@@ -25,14 +25,21 @@ def rule_gradient(network: Network, weights: Weights, batch: Batch, name: str, f
     Where a rule rescales, the two forward passes that are built are one when run: TensorFlow merges equal operations.
     """
     rule = get_rule(name)
-    losses = learning_loss(network, weights, batch, rule.backward, rule.feedback(weights.w, fixed))
+    used = gradient_of(
+        network, weights, learning_loss(network, weights, batch, rule.backward, rule.feedback(weights.w, fixed))
+    )
+    if rule.rescale is None:
+        return used
+    other = rule_gradient(network, weights, batch, "three_factor", fixed)
+    W_x, W_h = rule.rescale(matrices(used.whole), matrices(other.whole))
+    return used._replace(whole=used.whole._replace(W_x=W_x, W_h=W_h), data=rule.rescale(used.data, other.data))
+
+
+def gradient_of(network: Network, weights: Weights, losses: Losses) -> RuleGradient:
+    """The gradient of a loss as its graph has it: exact for `models.network.plain_loss`."""
     whole = Weights(*tf.gradients(losses.whole, list(weights)))
     penalised = [weights.W_x, without_diagonal(weights.W_h)]
     data = [gradient - network.l2 * weight for gradient, weight in zip(matrices(whole), penalised)]
-    if rule.rescale is not None:
-        other = rule_gradient(network, weights, batch, "three_factor", fixed)
-        W_x, W_h = rule.rescale(matrices(whole), matrices(other.whole))
-        whole, data = whole._replace(W_x=W_x, W_h=W_h), rule.rescale(data, other.data)
     return RuleGradient(losses, whole, data)
 
 

@@ -1,38 +1,57 @@
-"""Plain SGD and Adam with a learning rate a replica, which tf.train's optimizers do not take."""
+"""Plain SGD and Adam with a learning rate a replica, which tf.train's optimizers do not take.
 
-from typing import List, Tuple
+An optimizer is two functions: `slots(variables)` makes what it keeps beside the weights, and `step(weights, gradients,
+slots, rate)` gives the new weights and the new slots, as tensors; all [R, ...], rate [R]. Who builds the graph assigns
+them.
+"""
+
+from typing import Callable, List, NamedTuple, Tuple
 
 import tensorflow as tf
 
 ADAM_BETA1, ADAM_BETA2, ADAM_EPSILON = 0.9, 0.999, 1e-8  # Kingma and Ba (2015)
+Tensors = List[tf.Tensor]
 
 
-def sgd(
-    variables: List[tf.Variable], gradients: List[tf.Tensor], rate: tf.Tensor
-) -> Tuple[List[tf.Variable], tf.Operation]:
-    """variable -= rate * gradient. rate: [R, 1, 1]. Returns (no slots, update)."""
-    return [], tf.group(*[v.assign_sub(rate * g) for v, g in zip(variables, gradients)])
+class Optimizer(NamedTuple):
+    """slots(variables) -> variables; step(weights, gradients, slots, rate) -> (new weights, new slots)."""
+
+    slots: Callable
+    step: Callable
 
 
-def adam(
-    variables: List[tf.Variable], gradients: List[tf.Tensor], rate: tf.Tensor
-) -> Tuple[List[tf.Variable], tf.Operation]:
-    """Adam with bias correction. Returns (slots to be saved with the weights, update)."""
-    count = tf.Variable(0.0, dtype=rate.dtype.base_dtype, trainable=False, use_resource=True)
-    first = [_zeros_like(v) for v in variables]
-    second = [_zeros_like(v) for v in variables]
-    step = count.assign_add(1.0)
-    correction = tf.sqrt(1 - ADAM_BETA2**step) / (1 - ADAM_BETA1**step)
-    updates = []
-    for variable, gradient, m, v in zip(variables, gradients, first, second):
-        new_m = m.assign(ADAM_BETA1 * m + (1 - ADAM_BETA1) * gradient)
-        new_v = v.assign(ADAM_BETA2 * v + (1 - ADAM_BETA2) * tf.square(gradient))
-        updates.append(variable.assign_sub(rate * correction * new_m / (tf.sqrt(new_v) + ADAM_EPSILON)))
-    return [count] + first + second, tf.group(*updates)
+def sgd_step(weights: Tensors, gradients: Tensors, slots: Tensors, rate: tf.Tensor) -> Tuple[Tensors, Tensors]:
+    """W - rate * gradient."""
+    return [W - _spread(rate, W) * g for W, g in zip(weights, gradients)], []
 
 
-def _zeros_like(variable: tf.Variable) -> tf.Variable:
-    return tf.Variable(tf.zeros(variable.shape, variable.dtype.base_dtype), trainable=False, use_resource=True)
+def adam_slots(variables: List[tf.Variable]) -> List[tf.Variable]:
+    """The number of steps of each replica [R, 1, 1], first and second moments."""
+    count = _variable(tf.zeros([variables[0].shape[0].value, 1, 1], variables[0].dtype.base_dtype))
+    moments = [_variable(tf.zeros(v.shape, v.dtype.base_dtype)) for _ in range(2) for v in variables]
+    return [count] + moments
 
 
-OPTIMIZERS = {"sgd": sgd, "adam": adam}
+def adam_step(weights: Tensors, gradients: Tensors, slots: Tensors, rate: tf.Tensor) -> Tuple[Tensors, Tensors]:
+    """Adam with bias correction."""
+    count, first, second = slots[0] + 1, slots[1 : 1 + len(weights)], slots[1 + len(weights) :]
+    first = [ADAM_BETA1 * m + (1 - ADAM_BETA1) * g for m, g in zip(first, gradients)]
+    second = [ADAM_BETA2 * v + (1 - ADAM_BETA2) * tf.square(g) for v, g in zip(second, gradients)]
+    correction = tf.sqrt(1 - ADAM_BETA2**count) / (1 - ADAM_BETA1**count)
+    scale = rate[:, tf.newaxis, tf.newaxis] * correction
+    new = [W - scale * m / (tf.sqrt(v) + ADAM_EPSILON) for W, m, v in zip(weights, first, second)]
+    return new, [count] + first + second
+
+
+def _spread(rate: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
+    return tf.reshape(rate, [-1] + [1] * (like.shape.ndims - 1))
+
+
+def _variable(start: tf.Tensor) -> tf.Variable:
+    return tf.Variable(start, trainable=False, use_resource=True)
+
+
+OPTIMIZERS = {
+    "sgd": Optimizer(lambda variables: [], sgd_step),
+    "adam": Optimizer(adam_slots, adam_step),
+}

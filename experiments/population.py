@@ -1,13 +1,13 @@
 """A population of networks in one finalized graph: train, evaluate, measure curvature; nothing is built afterwards."""
 
 import ctypes
-from typing import Dict, Iterable, List, NamedTuple
+from typing import Dict, Iterable, List, NamedTuple, Tuple
 
 import numpy as np
 import tensorflow as tf
 
-from experiments.config import Config
-from experiments.gradients import Match, match, rule_gradient
+from experiments.config import FULL_BATCH, Config, replicas
+from experiments.gradients import Match, gradient_of, match, rule_gradient
 from experiments.optimizers import OPTIMIZERS
 from experiments.streams import random_stream
 from hessian.power_iteration import leading_eigenvalue
@@ -41,13 +41,17 @@ def keep_freed_memory() -> None:
 
 
 class Population:
-    """R = len(config.seeds) networks with common settings, trained side by side.
+    """R networks with common settings, one for each seed and learning rate, trained side by side.
 
-    Arrays that are fed have a leading axis of R: x [R, T, B, N_in], y [R, K, B, N_out].
+    Arrays that are fed or returned have a leading axis of `replicas`: x [R, T, B, N_in], y [R, K, B, N_out]. A single
+    network of a task whose runs come in populations is there twice, because a replica's numbers are the same to the bit
+    whoever shares its population, but TensorFlow takes another kernel for one alone.
     """
 
     def __init__(self, config: Config, task: Task):
         keep_freed_memory()
+        self.members = replicas(config)
+        self.twice = len(self.members) == 1 and task.population > 1
         self._graph = tf.Graph()
         with self._graph.as_default():
             self._build(config, task)
@@ -59,83 +63,100 @@ class Population:
         self._session = tf.compat.v1.Session(graph=self._graph, config=options)
         self._session.run(start)
         call = self._session.make_callable
-        self._train = call([self._step.whole, self._update], list(self._fed))
-        self._evaluate = call([self._seen.data, self._performance], list(self._shown))
-        self._penalty = call(self._penalties, list(self._shown))
+        self._train = call([self._step_loss, self._is_finite, self._update], list(self._fed) + [self._rate])
+        self._evaluate = call([self._seen.whole, self._seen.data, self._performance], list(self._shown))
         self._match = call(self._matching, list(self._measured))
         self._curvature = call(self._leading, list(self._measured) + [self._start])
 
     def _build(self, config, task):
-        replicas = len(config.seeds)
-        streams = [random_stream(seed) for seed in config.seeds]
+        members = self.members * 2 if self.twice else self.members
+        streams = [random_stream(seed) for seed, _ in members]
         initial = [initial_weights(s("initial_weights"), task.inputs, task.units, task.outputs) for s in streams]
         variables = [
             tf.Variable(np.stack(arrays), use_resource=True, name=name)
             for name, arrays in zip(Weights._fields, zip(*initial))
         ]
         feedback = np.stack([glorot_uniform(s("feedback"), task.units, task.outputs) for s in streams])
+        fixed = tf.constant(feedback, tf.float32)
         weights = Weights(*[variable.read_value() for variable in variables])
         cell = make_cell(task.units, task.adaptive_units, task.alpha, task.beta)
         network = Network(cell, getattr(losses, task.loss), task.loss_steps, task.l2)
+        later = task.evaluation_steps - task.steps
+        longer = network._replace(loss_steps=tuple(t + later for t in task.loss_steps))
 
-        def placeholders(examples):
+        def placeholders(steps, examples):
             return Batch(
-                tf.compat.v1.placeholder(tf.float32, [replicas, task.steps, examples, task.inputs]),
-                tf.compat.v1.placeholder(tf.float32, [replicas, len(task.loss_steps), examples, task.outputs]),
+                tf.compat.v1.placeholder(tf.float32, [len(members), steps, examples, task.inputs]),
+                tf.compat.v1.placeholder(tf.float32, [len(members), len(task.loss_steps), examples, task.outputs]),
             )
 
-        self._fed, self._shown, self._measured = placeholders(config.batch_size), placeholders(None), placeholders(None)
-        fixed = tf.constant(feedback, tf.float32)
-        learning = rule_gradient(network, weights, self._fed, config.rule, fixed)
-        self._step = learning.losses
-        rate = tf.constant(config.learning_rate, tf.float32, [replicas, 1, 1])
-        slots, self._update = OPTIMIZERS[config.optimizer](variables, list(learning.whole), rate)
-        self._state = variables + slots
-        self._new_state = [tf.compat.v1.placeholder(v.dtype.base_dtype, v.shape) for v in self._state]
-        self._restore = tf.group(*[v.assign(new) for v, new in zip(self._state, self._new_state)])
+        self._fed = placeholders(task.steps, config.batch_size if config.batch_size != FULL_BATCH else None)
+        self._shown, self._measured = placeholders(task.evaluation_steps, None), placeholders(task.steps, None)
+        self._build_training(config, rule_gradient(network, weights, self._fed, config.rule, fixed), variables, weights)
 
-        self._seen = plain_loss(network, weights, self._shown)
-        targets = tf.reshape(self._shown.y, [replicas, -1, task.outputs])
+        self._seen = plain_loss(longer, weights, self._shown)
+        targets = tf.reshape(self._shown.y, [len(members), -1, task.outputs])
         self._performance = getattr(losses, task.performance)(self._seen.outputs, targets)
-        self._penalties = self._seen.whole - self._seen.data
 
         matrix = getattr(weights, config.hessian_of)
         self._start = tf.compat.v1.placeholder(tf.float32, matrix.shape)
-        found = leading_eigenvalue(plain_loss(network, weights, self._measured).whole, matrix, self._start)
+        measured = plain_loss(network, weights, self._measured)
+        found = leading_eigenvalue(measured.whole, matrix, self._start, config.power_iterations)
         self._leading = Curvature(*[getattr(found, name) for name in Curvature._fields])
-        self._matching = match(
-            *[rule_gradient(network, weights, self._measured, r, fixed) for r in ("bptt", config.rule)]
-        )
+        used = rule_gradient(network, weights, self._measured, config.rule, fixed)
+        self._matching = match(gradient_of(network, weights, measured), used)
         self._directions = np.stack(
             [s("power_iteration").normal(size=matrix.shape[1:].as_list()) for s in streams]
         ).astype(np.float32)
 
-    def train(self, examples: Example) -> np.ndarray:
-        """One step of the learning rule. Returns the loss, penalty included, before it [R]."""
-        return self._train(*examples)[0]
+    def _build_training(self, config, learning, variables, weights):
+        """One step: a replica whose rate is 0 or whose loss or new weights would not be finite keeps what it has."""
+        optimizer = OPTIMIZERS[config.optimizer]
+        slots = optimizer.slots(variables)
+        old = list(weights) + [slot.read_value() for slot in slots]
+        self._rate = tf.compat.v1.placeholder(tf.float32, [weights.W_h.shape[0].value])
+        new_weights, new_slots = optimizer.step(list(weights), list(learning.whole), old[len(weights) :], self._rate)
+        sums = tf.add_n([tf.reduce_sum(weight, axis=[1, 2]) for weight in new_weights])
+        self._step_loss = learning.losses.whole
+        self._is_finite = tf.math.is_finite(self._step_loss + sums)
+        moves = tf.logical_and(self._is_finite, self._rate > 0)
+        self._state = variables + slots
+        updates = zip(self._state, new_weights + new_slots, old)
+        self._update = tf.group(*[variable.assign(tf.where(moves, new, kept)) for variable, new, kept in updates])
+        self._new_state = [tf.compat.v1.placeholder(v.dtype.base_dtype, v.shape) for v in self._state]
+        self._restore = tf.group(*[v.assign(new) for v, new in zip(self._state, self._new_state)])
+
+    def train(self, examples: Example, rates: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+        """One step of the learning rule with rates [R]; a rate of 0 leaves a replica as it is.
+
+        Returns the loss, penalty included, before it [R], and whether loss and new weights are finite [R]; where they
+        are not, the replica stays as it was.
+        """
+        loss, finite, _ = self._train(*self._in(examples), self._in(rates))
+        return self._out(loss), self._out(finite)
 
     def evaluate(self, sets: Iterable[Example]) -> Dict[str, np.ndarray]:
-        """Means over a set given in parts: {"data_loss": [R], "performance": [R]}."""
-        sums, count = np.zeros((2, 1)), 0
+        """Means over a set given in parts: {"loss", "data_loss", "performance": [R]}."""
+        sums, count = np.zeros((3, 1)), 0
         for examples in sets:
             size = examples.x.shape[2]
-            sums, count = sums + size * np.float64(self._evaluate(*examples)), count + size
-        return {"data_loss": sums[0] / count, "performance": sums[1] / count}
-
-    def penalty(self, examples: Example) -> np.ndarray:
-        """The L2 penalty of the present weights [R]."""
-        return self._penalty(*examples)
+            sums, count = sums + size * np.float64(self._evaluate(*self._in(examples))), count + size
+        return dict(zip(("loss", "data_loss", "performance"), map(self._out, sums / count)))
 
     def curvature(self, examples: Example) -> Curvature:
         """Leading Hessian eigenvalue on these examples, from the same random start at every call."""
-        return self._curvature(*examples, self._directions)
+        return Curvature(*map(self._out, self._curvature(*self._in(examples), self._directions)))
 
     def match(self, examples: Example) -> Match:
         """How the rule's gradient on these examples lies to the exact one."""
-        return self._match(*examples)
+        return Match(*map(self._out, self._match(*self._in(examples))))
+
+    def weights(self) -> Weights:
+        """The present weights, as arrays."""
+        return Weights(*[self._out(array) for array in self.state()[: len(Weights._fields)]])
 
     def state(self) -> List[np.ndarray]:
-        """Weights and optimizer slots, weights first in the order of models.Weights."""
+        """Weights and optimizer slots, for `restore`."""
         return self._session.run(self._state)
 
     def restore(self, state: List[np.ndarray]) -> None:
@@ -145,3 +166,15 @@ class Population:
     def close(self) -> None:
         """Frees the session."""
         self._session.close()
+
+    def _in(self, given):
+        """What is fed, for every network in the graph."""
+        if not self.twice:
+            return given
+        if isinstance(given, Example):
+            return Example(*map(self._in, given))
+        return np.concatenate([given, given])
+
+    def _out(self, found: np.ndarray) -> np.ndarray:
+        """What is fetched, of the members alone."""
+        return found[: len(self.members)]

@@ -8,7 +8,9 @@ is renamed to `<hash>/`. It then holds
     weights/*.npz     W_x, W_h, w, c with the replica axis, at each evaluation
     summary.json      one entry a replica
     checkpoint.npz    the last state, optimizer included
-    provenance.json   when, where and with what it ran; no comparison reads it
+    provenance.json   when, where and with what it ran, a session at a time; no comparison reads it
+
+Measures of experiments.measure are added beside these.
 """
 
 import fcntl
@@ -21,6 +23,8 @@ import shutil
 import socket
 import subprocess
 import time
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Dict, List, Optional
 
@@ -43,6 +47,7 @@ class RunFolder:
         self.final = self.root / config_hash(config)
         self.partial = self.root / (config_hash(config) + ".partial")
         self._lock = None
+        self._sessions, self._begun = [], 0.0
 
     @property
     def complete(self) -> bool:
@@ -61,6 +66,9 @@ class RunFolder:
             shutil.rmtree(str(self.partial))
             return
         write_json(self.partial / "config.json", as_dict(self.config))
+        self._sessions = self._earlier_sessions() + [dict(_session(), seconds=0.0)]
+        self._begun = time.time()
+        self._note_time()
 
     def close(self) -> None:
         """Gives the lock up."""
@@ -69,29 +77,50 @@ class RunFolder:
             self._lock = None
 
     def checkpoint(self) -> Optional[Dict[str, np.ndarray]]:
-        """The arrays last saved, or None."""
+        """The arrays last saved, or None. Raises RunFolderError if the file is damaged."""
         path = self.partial / "checkpoint.npz"
         if not path.exists():
             return None
-        with np.load(str(path), allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
+        damaged = RunFolderError(f"checkpoint {path} is damaged; remove it, and the run begins again")
+        if not zipfile.is_zipfile(str(path)):
+            raise damaged
+        try:
+            with np.load(str(path), allow_pickle=False) as stored:
+                return {name: stored[name] for name in stored.files}
+        except (OSError, ValueError, zlib.error, zipfile.BadZipFile):
+            raise damaged
 
     def save_checkpoint(self, arrays: Dict[str, np.ndarray]) -> None:
         """Replaces the checkpoint as one."""
         _write_npz(self.partial / "checkpoint.npz", arrays)
+        self._note_time()
 
     def save_weights(self, iteration: int, weights: Dict[str, np.ndarray]) -> None:
         """The weights of one evaluation."""
         _write_npz(self.partial / "weights" / f"{iteration:06d}.npz", weights)
 
-    def finish(self, history_csv: str, summary: List[dict], seconds: float) -> None:
+    def finish(self, history_csv: str, summary: List[dict]) -> None:
         """Writes the results and renames the folder: from here on the run is complete."""
         _write(self.partial / "history.csv", history_csv.encode())
         write_json(self.partial / "summary.json", summary)
-        write_json(self.partial / "provenance.json", _provenance(seconds))
+        self._note_time()
+        _flush_folder(self.partial / "weights")
         _flush_folder(self.partial)
+        if self.final.exists() and any(self.final.iterdir()):  # not complete, or we would not be here
+            os.rename(str(self.final), str(self.root / f"{self.final.name}.incomplete-{int(time.time())}"))
         os.rename(str(self.partial), str(self.final))
         _flush_folder(self.root)
+
+    def _earlier_sessions(self) -> List[dict]:
+        try:
+            return json.loads((self.partial / "provenance.json").read_text())["sessions"]
+        except (OSError, ValueError, KeyError):
+            return []
+
+    def _note_time(self) -> None:
+        self._sessions[-1]["seconds"] = round(time.time() - self._begun, 1)
+        total = round(sum(session["seconds"] for session in self._sessions), 1)
+        write_json(self.partial / "provenance.json", {"sessions": self._sessions, "seconds": total})
 
 
 def write_json(path: Path, value) -> None:
@@ -127,10 +156,10 @@ def _flush_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _provenance(seconds: float) -> dict:
+def _session() -> dict:
+    """What this process is, for the provenance."""
     return {
-        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "seconds": round(seconds, 1),
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "host": socket.gethostname(),
         "processor": _processor(),
         "commit": _commit(),

@@ -1,6 +1,5 @@
 """The two rate cells: Eq. 10 (plain) and Eq. 11 (adaptive threshold)."""
 
-import math
 from typing import NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
@@ -35,11 +34,6 @@ def make_cell(units: int, adaptive_units: int = 0, alpha: float = 0.0, beta: flo
     if adaptive_units == 0:
         return Cell(alpha)
     return Cell(alpha, beta, (0,) * (units - adaptive_units) + (1,) * adaptive_units)
-
-
-def leak(time_constant: float, time_step: float = 1.0) -> float:
-    """exp(-dt / tau) for a time constant in the unit of the time step."""
-    return math.exp(-time_step / time_constant)
 
 
 class State(NamedTuple):

@@ -18,12 +18,14 @@ class Rule(NamedTuple):
     feedback(w, fixed) -> w or fixed, both [R, N, N_out]: the weights that carry the readout's error to the units.
     rescale: None, or a function of two finished gradients of the whole loss, the rule's own and the three-factor
     rule's, each (dL/dW_x, dL/dW_h), to the gradient that is used instead.
+    check(steps, units): None, or raises ValueError where the rule cannot be used on T steps and N units.
     """
 
     label: str
     backward: Callable
     feedback: Callable
     rescale: Optional[Callable] = None
+    check: Optional[Callable] = None
 
 
 def symmetric(w, fixed):
@@ -41,7 +43,7 @@ def get_rule(name: str) -> Rule:
 
     Raises ValueError that lists the known ones, or says that a number is missing or out of place.
     """
-    parts = re.fullmatch(r"(\w+)(?:\((\d+)\))?", name)
+    parts = re.fullmatch(r"(\w+)(?:\((0|[1-9]\d*)\))?", name)
     if parts is None or parts.group(1) not in known_rules():
         raise ValueError(f"unknown rule '{name}'; known: {', '.join(known_rules())}")
     module, number = importlib.import_module(f"rules.{parts.group(1)}"), parts.group(2)

@@ -8,6 +8,14 @@ import tensorflow as tf
 
 from rules import Rule, symmetric
 
+MOST_UNITS = 50
+
+
+def check(steps, units):
+    """Refuses networks whose sensitivities would fill the memory."""
+    if units > MOST_UNITS:
+        raise ValueError(f"rtrl holds N^3 numbers an example: at most {MOST_UNITS} units, not {units}")
+
 
 def backward(recurrence, signals):
     """sum_{l,t} dL/df_{l,t} df_{l,t}/dW, the second factor carried forward in time with the network."""
@@ -37,4 +45,4 @@ def _gradient(recurrence, signals, presynaptic):
     return total
 
 
-RULE = Rule("RTRL", backward, symmetric)
+RULE = Rule("RTRL", backward, symmetric, check=check)

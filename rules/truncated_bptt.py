@@ -8,11 +8,14 @@ from rules import Rule, symmetric
 
 
 def rule(truncate: int) -> Rule:
-    """The rule that truncates X = `truncate` steps. Its backward pass raises ValueError unless X < T."""
+    """The rule that truncates X = `truncate` steps; X < T."""
+
+    def check(steps, units):
+        if truncate >= steps:
+            raise ValueError(f"truncated_bptt({truncate}) leaves nothing of {steps} steps; at most {steps - 1}")
 
     def backward(recurrence, signals):
-        if truncate >= recurrence.steps:
-            raise ValueError(f"truncated_bptt({truncate}): at most {recurrence.steps - 1} of {recurrence.steps} steps")
+        check(recurrence.steps, None)
         return recurrence.weight_gradients(recurrence.rounds(signals, recurrence.steps - truncate))
 
-    return Rule(f"Trunc {truncate}", backward, symmetric)
+    return Rule(f"Trunc {truncate}", backward, symmetric, check=check)

@@ -1,22 +1,30 @@
 """The tasks, found by name. One module a task; a new file in this folder is a new task.
 
-A task module has `TASK`, a `Task`, and nothing outside its own file needs to know more about it.
+A task module has `Parameters`, a NamedTuple of all that can be varied with its defaults, each marked as the paper's,
+the published code's or ours, and `task(parameters) -> Task`. Nothing outside its own file needs to know more about it.
 """
 
 import importlib
+import math
 import pkgutil
-from typing import Callable, Dict, Iterable, List, NamedTuple, Tuple
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
+# A gap is sign * (training - test performance), so that larger is worse whichever way the performance counts.
+GAP_SIGN = {"accuracy": 1, "mean_squared_error": -1}
+
 
 class Task(NamedTuple):
-    """What a network and a training run need to know of a task; all constants of the paper's table.
+    """What a network and a training run need to know of a task.
 
     label: as in the paper's figures. inputs, units, adaptive_units, outputs: sizes. steps: T of a training example.
+    evaluation_steps: T of the examples of `Data.sets`, at least `steps`; loss stands at the same distance from the end.
     loss_steps: times in 1 .. T that carry loss. loss, performance: names in models.losses. alpha, beta: leaks.
     l2: factor of the L2 penalty. batch_size: default; None where the training batch is the whole set.
-    iterations: default length {rule: iterations}, with "default" for the others.
+    iterations: default length {rule: iterations}, with "default" for the others. until_stable: whether a replica ends
+    by default when loss and eigenvalue are stable, `iterations` being the cap then.
+    population: most replicas that one process trains side by side; 1 where a process each is faster.
     data(random) -> Data: `random(purpose, *index)` gives a numpy RandomState keyed by the run's seed and the purpose.
     """
 
@@ -26,14 +34,17 @@ class Task(NamedTuple):
     adaptive_units: int
     outputs: int
     steps: int
+    evaluation_steps: int
     loss_steps: Tuple[int, ...]
     loss: str
     performance: str
     alpha: float
     beta: float
     l2: float
-    batch_size: int
+    batch_size: Optional[int]
     iterations: Dict[str, int]
+    until_stable: bool
+    population: int
     data: Callable
 
 
@@ -57,14 +68,20 @@ class Data(NamedTuple):
     """The data of one run.
 
     training_examples: how many there are. batch(iteration, size) -> the training batch of that iteration, a function
-    of its arguments alone. hessian_batch: Example on which curvature is measured. sets: {"training" | "validation" |
-    "test": function that yields Examples, together the whole set}.
+    of its arguments alone; the whole set for size None. hessian_batches: {"default" | "training": Example on which
+    curvature is measured}. sets: {name: function that yields Examples, together the whole set}, of which "training" and
+    "test" must be there, "validation" may be; the gap to any further set is recorded under that set's name.
     """
 
     training_examples: int
     batch: Callable
-    hessian_batch: Example
+    hessian_batches: Dict[str, Example]
     sets: Dict[str, Callable]
+
+
+def leak(time_constant: float, time_step: float = 1.0) -> float:
+    """exp(-dt / tau) for a time constant in the unit of the time step."""
+    return math.exp(-time_step / time_constant)
 
 
 def known_tasks() -> List[str]:
@@ -72,8 +89,32 @@ def known_tasks() -> List[str]:
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
-def get_task(name: str) -> Task:
-    """The task of that name. Raises ValueError that lists the known ones."""
+def task_parameters(name: str, changed: Optional[Dict[str, Any]] = None) -> NamedTuple:
+    """The task's parameters, with some `changed`. Raises ValueError."""
     if name not in known_tasks():
         raise ValueError(f"unknown task '{name}'; known: {', '.join(known_tasks())}")
-    return importlib.import_module(f"tasks.{name}").TASK
+    defaults = importlib.import_module(f"tasks.{name}").Parameters()
+    for key, value in (changed or {}).items():
+        if key not in defaults._fields:
+            raise ValueError(f"unknown parameter '{key}' of {name}; known: {', '.join(defaults._fields)}")
+        defaults = defaults._replace(**{key: _like(getattr(defaults, key), value, f"parameter {key} of {name}")})
+    return defaults
+
+
+def get_task(name: str, changed: Optional[Dict[str, Any]] = None) -> Task:
+    """The task of that name, with some parameters `changed`. Raises ValueError as `task_parameters`."""
+    parameters = task_parameters(name, changed)
+    return importlib.import_module(f"tasks.{name}").task(parameters)
+
+
+def _like(default: Any, value: Any, what: str) -> Any:
+    """The value as the default's type; a whole number will do for a real one, a list for a tuple."""
+    if isinstance(default, tuple) and isinstance(value, (list, tuple)) and len(value) == len(default):
+        return tuple(_like(one, other, what) for one, other in zip(default, value))
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not type(default) or (isinstance(value, float) and not math.isfinite(value)):
+        raise ValueError(f"{what} is {value!r}; expected a value like {default!r}")
+    if isinstance(value, (int, float)) and value < 0:
+        raise ValueError(f"{what} is {value!r}; expected at least 0")
+    return value

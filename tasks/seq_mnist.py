@@ -7,27 +7,39 @@ import functools
 import gzip
 import hashlib
 from pathlib import Path
-from typing import Callable, Iterator, Tuple
+from typing import Callable, Iterator, NamedTuple, Tuple
 
 import numpy as np
 
 from tasks import Data, DataFileError, Example, Task
 
 FOLDER = Path(__file__).parent / "data" / "mnist"
-VALIDATION = 5000  # the first training images, as in tensorflow.examples.tutorials.mnist (published code)
-HESSIAN_BATCH = 256  # the first validation images; ours
-TEST_NOISE_SD = 0.2  # published code
 DIGITS, ROWS, COLUMNS = 10, 28, 28
 CHUNK = 1000  # images a forward pass when a whole set is evaluated; their activations fit a core's cache
 
 
-def data(random: Callable) -> Data:
+class Parameters(NamedTuple):
+    """All that can be varied; the sizes of the images cannot."""
+
+    units: int = 128  # published code
+    validation: int = 5000  # the first training images, as in tensorflow.examples.tutorials.mnist (published code)
+    test_noise_sd: float = 0.2  # published code
+    hessian_batch: int = 256  # the first validation (or training) images; ours, the size is the published code's
+    alpha: float = 0.0  # paper, A.3
+    l2: float = 1e-2  # published code
+    batch_size: int = 256  # paper's grid, A.3; published code
+    iterations_bptt: int = 10000  # published code
+    iterations: int = 16000  # of the other rules; published code
+
+
+def data(parameters: Parameters, random: Callable) -> Data:
     """Training batches without replacement, and test images with one draw of noise a seed, clipped to [0, 1]."""
     training_x, training_y, test_x, test_y = load(FOLDER)
-    noise = random("test_noise").normal(0, TEST_NOISE_SD, test_x.shape).astype(np.float32)
-    validation = training_x[:, :VALIDATION], training_y[:VALIDATION]
+    noise = random("test_noise").normal(0, parameters.test_noise_sd, test_x.shape).astype(np.float32)
+    split = parameters.validation
+    validation = training_x[:, :split], training_y[:split]
     # contiguous: np.take would copy anything else whole at every batch
-    training = np.ascontiguousarray(training_x[:, VALIDATION:]), training_y[VALIDATION:]
+    training = np.ascontiguousarray(training_x[:, split:]), training_y[split:]
     noisy = np.clip(test_x + noise, 0, 1), test_y
     examples = len(training[1])
 
@@ -39,10 +51,11 @@ def data(random: Callable) -> Data:
         """Images iteration * size ... of the endless sequence of shuffled epochs."""
         return _pick(training, _members(order, examples, iteration * size, size))
 
+    measured = np.arange(parameters.hessian_batch)
     return Data(
         training_examples=examples,
         batch=batch,
-        hessian_batch=_pick(validation, np.arange(HESSIAN_BATCH)),
+        hessian_batches={"default": _pick(validation, measured), "training": _pick(training, measured)},
         sets={
             name: functools.partial(_chunks, images)
             for name, images in (("training", training), ("validation", validation), ("test", noisy))
@@ -118,20 +131,30 @@ def _labels(content: bytes) -> np.ndarray:
     return np.eye(DIGITS, dtype=np.float32)[np.frombuffer(content, np.uint8, offset=8)]
 
 
-TASK = Task(
-    label="Sequential MNIST",
-    inputs=COLUMNS,
-    units=128,
-    adaptive_units=0,
-    outputs=DIGITS,
-    steps=ROWS,
-    loss_steps=(ROWS,),
-    loss="cross_entropy",
-    performance="accuracy",
-    alpha=0.0,  # every experiment of the paper (A.3)
-    beta=0.0,
-    l2=1e-2,  # published code
-    batch_size=256,
-    iterations={"bptt": 10000, "default": 16000},  # published code
-    data=data,
-)
+def task(parameters: Parameters) -> Task:
+    """Sequential MNIST with these parameters. Raises ValueError if the split leaves a set empty."""
+    if not 0 < parameters.hessian_batch <= parameters.validation < 60000:
+        raise ValueError(
+            f"validation is {parameters.validation}, hessian_batch {parameters.hessian_batch}; "
+            "expected 0 < hessian_batch <= validation < 60000"
+        )
+    return Task(
+        label="Sequential MNIST",
+        inputs=COLUMNS,
+        units=parameters.units,
+        adaptive_units=0,
+        outputs=DIGITS,
+        steps=ROWS,
+        evaluation_steps=ROWS,
+        loss_steps=(ROWS,),
+        loss="cross_entropy",
+        performance="accuracy",
+        alpha=parameters.alpha,
+        beta=0.0,
+        l2=parameters.l2,
+        batch_size=parameters.batch_size,
+        iterations={"bptt": parameters.iterations_bptt, "default": parameters.iterations},
+        until_stable=False,
+        population=1,
+        data=functools.partial(data, parameters),
+    )

@@ -4,7 +4,8 @@ import tensorflow as tf
 
 from experiments.optimizers import OPTIMIZERS
 
-RATES = np.array([0.1, 0.01]).reshape(2, 1, 1)  # one a replica
+RATES = np.array([0.1, 0.01])  # one a replica
+SPREAD = RATES.reshape(2, 1, 1)
 GRADIENTS = np.random.RandomState(0).normal(size=(3, 2, 4, 5))
 
 
@@ -13,16 +14,19 @@ def after_steps(optimizer, start):
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         variable = tf.Variable(start, use_resource=True)
         gradient = tf.compat.v1.placeholder(tf.float64, start.shape)
-        _, update = OPTIMIZERS[optimizer]([variable], [gradient], tf.constant(RATES))
+        slots = OPTIMIZERS[optimizer].slots([variable])
+        new, new_slots = OPTIMIZERS[optimizer].step([variable], [gradient], slots, tf.constant(RATES))
         session.run(tf.compat.v1.global_variables_initializer())
         for value in GRADIENTS:
-            session.run(update, {gradient: value})
+            state = session.run(new + new_slots, {gradient: value})
+            for kept, found in zip([variable] + slots, state):
+                kept.load(found, session)
         return session.run(variable)
 
 
 def test_sgd_subtracts_rate_times_gradient():
     start = np.ones((2, 4, 5))
-    assert after_steps("sgd", start) == pytest.approx(start - RATES * GRADIENTS.sum(axis=0), rel=1e-12)
+    assert after_steps("sgd", start) == pytest.approx(start - SPREAD * GRADIENTS.sum(axis=0), rel=1e-12)
 
 
 def test_adam_follows_its_equations():
@@ -30,5 +34,5 @@ def test_adam_follows_its_equations():
     weights, m, v = np.ones((2, 4, 5)), 0.0, 0.0
     for step, gradient in enumerate(GRADIENTS, 1):
         m, v = 0.9 * m + 0.1 * gradient, 0.999 * v + 0.001 * gradient**2
-        weights = weights - RATES * (m / (1 - 0.9**step)) / (np.sqrt(v / (1 - 0.999**step)) + 1e-8)
+        weights = weights - SPREAD * (m / (1 - 0.9**step)) / (np.sqrt(v / (1 - 0.999**step)) + 1e-8)
     assert after_steps("adam", np.ones((2, 4, 5))) == pytest.approx(weights, rel=1e-5)

@@ -1,14 +1,23 @@
 import resource
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from experiments.config import make_config
+from experiments.config import make_config, replicas, task_of
 from experiments.population import Population
 from experiments.streams import random_stream
-from tasks import Example, get_task, stack_examples
+from experiments.train import load_data
+from tasks import Example, stack_examples
+
+RATE = np.array([1e-2], np.float32)
+SMALL = {  # shortened: TensorFlow takes a while to build fifty steps
+    "pattern_generation": {"steps": 10},
+    "delayed_match": {"units": 20, "adaptive_units": 10, "delay": 4, "longest_test_delay": 6},
+    "seq_mnist": {},
+}
 
 
 def examples(count, seed=0):
@@ -20,9 +29,20 @@ def examples(count, seed=0):
     )
 
 
+@contextmanager
+def built(*arguments, population=None, **settings):
+    """(population, configuration); `population` overrides the task's own number."""
+    config = make_config(*arguments, parameters=SMALL[arguments[0]], **settings)
+    task = task_of(config)
+    found = Population(config, task if population is None else task._replace(population=population))
+    yield found, config
+    found.close()
+
+
 @pytest.fixture(scope="module")
 def population():
-    return Population(make_config("seq_mnist", "bptt", [0], batch_size=16), get_task("seq_mnist"))
+    with built("seq_mnist", "bptt", [0], batch_size=16) as (found, _):
+        yield found
 
 
 def test_evaluating_builds_nothing_and_keeps_memory_and_speed(population):
@@ -48,10 +68,10 @@ def test_curvature_is_the_same_at_every_call(population):
 def test_training_lowers_the_loss_and_restoring_undoes_it(population):
     batch = examples(16)
     state = population.state()
-    losses = [population.train(batch)[0] for _ in range(20)]
+    losses = [population.train(batch, RATE)[0][0] for _ in range(20)]
     assert losses[-1] < losses[0]
     population.restore(state)
-    assert population.train(batch)[0] == losses[0]
+    assert population.train(batch, RATE)[0][0] == losses[0]
     population.restore(state)
 
 
@@ -63,29 +83,77 @@ def test_a_set_in_parts_has_the_mean_of_the_whole(population):
     assert one["performance"] == pytest.approx(other["performance"], rel=1e-6)
 
 
-def test_rules_share_initial_weights_and_batches():
-    states = []
-    for rule in ("bptt", "three_factor"):
-        population = Population(make_config("seq_mnist", rule, [3], batch_size=16), get_task("seq_mnist"))
-        states.append(population.state())
-        population.close()
-    assert all(np.array_equal(one, other) for one, other in zip(*states))
+@pytest.mark.parametrize("task", SMALL)
+def test_rules_share_their_random_numbers(task):
+    """The same seed gives every rule the same weights, input, batches, test noise and start of the power iteration."""
+    found = []
+    for rule, rate in (("bptt", 1e-2), ("rflo", 1e-3)):
+        with built(task, rule, [3], [rate]) as (population, config):
+            data = load_data(config)[0]
+            batches = [data.batch(i, config.batch_size or None) for i in (0, 500)]
+            sets = [next(iter(data.sets[name]())) for name in sorted(data.sets)]
+            examples = [array for example in batches + sets for array in example]
+            found.append(list(population.weights()) + [population._directions] + examples)
+    assert all(np.array_equal(one, other) for one, other in zip(*found))
 
 
-def test_replicas_of_a_population_are_the_single_runs():
-    """After one step the weights agree to rounding; kernels differ between one replica and several."""
-    task, single = get_task("seq_mnist"), []
-    batches = [examples(16, seed) for seed in (1, 2)]
-    for seed, batch in zip((0, 1), batches):
-        population = Population(make_config("seq_mnist", "bptt", [seed], batch_size=16), task)
-        population.train(batch)
-        single.append(population.state())
-        population.close()
-    population = Population(make_config("seq_mnist", "bptt", [0, 1], batch_size=16), task)
-    population.train(stack_examples([Example(b.x[0], b.y[0]) for b in batches]))
-    for replica, state in enumerate(single):
-        for together, alone in zip(population.state(), state):
-            assert together[replica] == pytest.approx(alone[0], rel=1e-5, abs=1e-7)
+def trained(members, task, rule, steps, population=None, optimizer="sgd"):
+    """{(seed, rate): everything that is recorded of that replica after some steps}."""
+    seeds, rates = sorted({s for s, _ in members}), sorted({r for _, r in members})
+    with built(task, rule, seeds, rates, population=population, optimizer=optimizer) as (found, config):
+        data = load_data(config)
+        batch = stack_examples([d.batch(0, None) for d in data])
+        rates = np.array([rate for _, rate in replicas(config)], np.float32)
+        for _ in range(steps):
+            loss, finite = found.train(batch, rates)
+        sets = [
+            found.evaluate(stack_examples(p) for p in zip(*[d.sets[n]() for d in data])) for n in ("training", "test")
+        ]
+        arrays = [loss, finite, *found.weights(), *found.curvature(batch), *found.match(batch)]
+        arrays += [values for one in sets for values in one.values()]
+        return {member: [array[i] for array in arrays] for i, member in enumerate(replicas(config))}
+
+
+def assert_bits(one, other):
+    assert all(np.array_equal(a, b) for a, b in zip(one, other))
+
+
+@pytest.mark.parametrize("task", ["pattern_generation", "delayed_match"])
+def test_a_replica_is_the_same_to_the_bit_whoever_shares_its_population(task):
+    member, rule = (1, 1e-3), "mdgl"
+    alone = trained([member], task, rule, 10)[member]
+    assert_bits(
+        trained([(1, 1e-3), (1, 3e-3), (4, 1e-3), (4, 3e-3), (5, 1e-3), (5, 3e-3)], task, rule, 10)[member], alone
+    )
+    assert_bits(trained([(0, 1e-3), (1, 1e-3), (2, 1e-3)], task, rule, 10)[member], alone)
+
+
+@pytest.mark.parametrize("task", ["pattern_generation", "delayed_match"])
+def test_one_replica_agrees_with_several_after_a_step(task):
+    """Kernels differ between one replica and several, so the last bits do."""
+    member = (1, 1e-3)
+    one, two = trained([member], task, "bptt", 1, population=1)[member], trained([member], task, "bptt", 1)[member]
+    for single, paired in zip(one[2:6], two[2:6]):  # the weights
+        assert np.abs(single - paired).max() <= 1e-6 * np.abs(paired).max()
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_replica_that_diverges_is_frozen_and_disturbs_nobody(optimizer):
+    quiet, wild = (1, 1e-3), (1, 1e8)
+    together = trained([quiet, wild], "pattern_generation", "bptt", 20, optimizer=optimizer)
+    assert_bits(together[quiet], trained([quiet], "pattern_generation", "bptt", 20, optimizer=optimizer)[quiet])
+    assert together[quiet][1] and not together[wild][1]
+    assert all(np.all(np.isfinite(weights)) for weights in together[wild][2:6])
+
+
+def test_each_replica_has_its_own_learning_rate():
+    with built("pattern_generation", "bptt", [0, 1], [1e-3]) as (population, config):
+        batch = stack_examples([d.batch(0, None) for d in load_data(config)])
+        before = population.weights()
+        population.train(batch, np.array([0, 1e-3], np.float32))
+        after = population.weights()
+    assert all(np.array_equal(b[0], a[0]) for b, a in zip(before, after))
+    assert not any(np.array_equal(b[1], a[1]) for b, a in zip(before, after))
 
 
 def test_streams_are_keyed_by_seed_and_purpose():

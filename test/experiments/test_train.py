@@ -10,12 +10,28 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from experiments.config import config_hash, make_config
+from experiments.config import (
+    ConfigError,
+    as_dict,
+    config_hash,
+    from_dict,
+    make_config,
+    make_populations,
+    rate_factor,
+    replicas,
+)
+from experiments.stopping import is_stable
+from experiments.train import main
 
 HOME = Path(__file__).resolve().parents[2]
-SHORT = ["--task", "seq_mnist", "--rule", "three_factor", "--iterations", "30", "--evaluate-every", "10"]
+SHORT = ["--task", "seq_mnist", "--rule", "three_factor", "--learning-rate", "1e-2", "--iterations", "30"]
+SHORT += ["--evaluate-every", "10"]
+TINY = ["--task", "pattern_generation", "--rule", "bptt", "--parameter", "steps=8"]
+# long enough to be caught in the act
+SMALL = TINY + ["--learning-rate", "1e-3", "--iterations", "2000", "--evaluate-every", "10", "--fixed-length"]
 
 
 def command(*options, output):
@@ -58,10 +74,17 @@ def undisturbed(tmp_path_factory):
     return Path(out.strip())
 
 
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    code, out, err = train(*SMALL, output=tmp_path_factory.mktemp("small"))
+    assert code == 0, err
+    return Path(out.strip())
+
+
 def test_a_finished_folder_is_whole_and_quiet(undisturbed):
     names = {path.name for path in undisturbed.iterdir()}
     assert names == {"config.json", "history.csv", "weights", "summary.json", "checkpoint.npz", "provenance.json"}
-    config = make_config("seq_mnist", "three_factor", [0], iterations=30, evaluate_every=10)
+    config = make_config("seq_mnist", "three_factor", [0], [1e-2], iterations=30, evaluate_every=10)
     assert undisturbed.name == config_hash(config)
     history, summary, weights = results(undisturbed)
     assert len(history.splitlines()) == 1 + 4 and list(weights) == [f"{i:06d}.npz" for i in (0, 10, 20, 30)]
@@ -89,9 +112,9 @@ def test_a_finished_run_is_not_repeated(undisturbed):
 
 
 @pytest.mark.parametrize("number, code", [(signal.SIGKILL, -9), (signal.SIGTERM, 143)])
-def test_a_killed_run_goes_on_to_the_same_bits(undisturbed, tmp_path, number, code):
-    process = start(*SHORT, output=tmp_path)
-    partial = tmp_path / (undisturbed.name + ".partial")
+def test_a_killed_run_goes_on_to_the_same_bits(small, tmp_path, number, code):
+    process = start(*SMALL, output=tmp_path)
+    partial = tmp_path / (small.name + ".partial")
     deadline = time.time() + 120
     while not (partial / "weights" / "000010.npz").exists():
         assert process.poll() is None and time.time() < deadline
@@ -99,18 +122,18 @@ def test_a_killed_run_goes_on_to_the_same_bits(undisturbed, tmp_path, number, co
     os.kill(process.pid, number)
     process.communicate()
     assert process.returncode == code
-    assert partial.is_dir() and not (tmp_path / undisturbed.name).exists()  # nothing half-made is taken for a result
-    assert train(*SHORT, output=tmp_path)[0] == 0
-    assert_same(results(tmp_path / undisturbed.name), results(undisturbed))
+    assert partial.is_dir() and not (tmp_path / small.name).exists()  # nothing half-made is taken for a result
+    assert train(*SMALL, output=tmp_path)[0] == 0
+    assert_same(results(tmp_path / small.name), results(small))
 
 
-def test_a_run_in_progress_is_not_disturbed(undisturbed, tmp_path):
-    process = start(*SHORT, output=tmp_path)
-    partial = tmp_path / (undisturbed.name + ".partial")
+def test_a_run_in_progress_is_not_disturbed(small, tmp_path):
+    process = start(*SMALL, output=tmp_path)
+    partial = tmp_path / (small.name + ".partial")
     while not (partial / "checkpoint.npz").exists():
         assert process.poll() is None
         time.sleep(0.01)
-    code, _, err = train(*SHORT, output=tmp_path)
+    code, _, err = train(*SMALL, output=tmp_path)
     assert code == 2 and "being worked on by another process" in err and len(err.splitlines()) == 1
     process.communicate()
     assert process.returncode == 0
@@ -127,15 +150,13 @@ def test_divergence_ends_the_run_and_keeps_its_history(tmp_path):
 
 
 def test_a_full_disk_is_reported_and_harms_nothing(tmp_path):
-    limited = (
-        f"ulimit -f 50; exec {' '.join(command(*SHORT, output=tmp_path))}"  # files of at most 50 KB; weights have 85
-    )
+    limited = f"ulimit -f 4; exec {' '.join(command(*SMALL, output=tmp_path))}"  # files of at most 4 KB; weights have 9
     code = subprocess.run(
         ["bash", "-c", f"trap '' XFSZ; {limited}"], cwd=str(HOME), capture_output=True, text=True
     )  # fmt: skip
     assert code.returncode == 1 and "File too large" in code.stderr and "Traceback" not in code.stderr
     assert not [path for path in tmp_path.iterdir() if path.suffix != ".partial"]
-    assert train(*SHORT, output=tmp_path)[0] == 0
+    assert train(*SMALL, output=tmp_path)[0] == 0
 
 
 BAD = {
@@ -146,23 +167,59 @@ BAD = {
     "unknown optimizer": (SHORT + ["--optimizer", "lion"], "unknown optimizer 'lion'; known: sgd, adam"),
     "unknown matrix": (SHORT + ["--hessian-of", "w"], "unknown hessian_of 'w'; known: W_h, W_x"),
     "zero batch": (SHORT + ["--batch-size", "0"], "batch_size is 0; expected a whole number of at least 1"),
+    "part of a full batch": (
+        ["--task", "delayed_match", "--rule", "bptt", "--batch-size", "2"],
+        "batch_size is 2; delayed_match trains on its full batch",
+    ),
+    "nothing left of the steps": (
+        ["--task", "delayed_match", "--rule", "truncated_bptt(20)"],
+        "leaves nothing of 20 steps; at most 19",
+    ),
+    "number with zeros": (["--task", "seq_mnist", "--rule", "truncated_bptt(014)"], "unknown rule"),
+    "sensitivities too large": (["--task", "seq_mnist", "--rule", "rtrl"], "rtrl holds N.3 numbers an example"),
+    "unknown parameter": (
+        ["--task", "delayed_match", "--rule", "bptt", "--parameter", "tau=3"],
+        "unknown parameter 'tau' of delayed_match; known: units, adaptive_units, tau_b",
+    ),
+    "parameter of another kind": (
+        ["--task", "delayed_match", "--rule", "bptt", "--parameter", "delay=long"],
+        "parameter delay of delayed_match is 'long'; expected a value like 16",
+    ),
+    "rate too large for single precision": (SHORT + ["--learning-rate", "1e39"], "learning_rate is 1e.39; expected"),
     "negative length": (SHORT + ["--iterations", "-5"], "iterations is -5; expected"),
     "batch too large": (SHORT + ["--batch-size", "55001"], "batch_size is 55001; the training data has 55000 examples"),
     "no rate": (SHORT + ["--learning-rate", "0"], "learning_rate is 0.0; expected a number above 0"),
     "nan rate": (SHORT + ["--learning-rate", "nan"], "learning_rate is nan; expected a number above 0"),
     "no number": (SHORT + ["--batch-size", "many"], "argument --batch-size: invalid int value: 'many'"),
     "same seed twice": (SHORT + ["--seeds", "1", "1"], "seeds are .1, 1.; expected different"),
-    "negative seed": (SHORT + ["--seeds", "-1"], "expected"),
+    "same rate twice": (SHORT + ["--learning-rate", "0.1", "0.1"], "learning_rates are .0.1, 0.1.; expected different"),
+    "negative seed": (SHORT + ["--seeds", "-1"], "seeds are .-1.; expected different whole numbers from 0 up"),
 }
 
 
+@pytest.fixture
+def refused(capsys, tmp_path):
+    """A function (options, message): the command line refuses them in one line, exit code 2, and begins nothing."""
+
+    def check(options, message):
+        with pytest.raises(SystemExit) as exit_code:
+            main(options + ["--output", str(tmp_path / "runs")])
+        out, err = capsys.readouterr()
+        assert exit_code.value.code == 2 and out == "" and len(err.splitlines()) == 1, err
+        assert re.search(message, err), err
+        assert not (tmp_path / "runs").exists()
+
+    return check
+
+
 @pytest.mark.parametrize("case", BAD)
-def test_bad_input_is_one_line_and_exit_2(case, tmp_path):
-    options, message = BAD[case]
-    code, out, err = train(*options, output=tmp_path)
-    assert code == 2 and out == "" and len(err.splitlines()) == 1
-    assert re.search(message, err), err
-    assert not list(tmp_path.iterdir())  # refused before anything was begun
+def test_bad_input_is_one_line_and_exit_2(case, refused):
+    refused(*BAD[case])
+
+
+def test_a_refusal_as_the_shell_sees_it(tmp_path):
+    code, out, err = train("--task", "chess", "--rule", "bptt", output=tmp_path / "runs")
+    assert code == 2 and out == "" and len(err.splitlines()) == 1 and not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize(
@@ -172,17 +229,130 @@ def test_bad_input_is_one_line_and_exit_2(case, tmp_path):
         ("- bptt\n", "has no settings"),
         ("rule: [bptt\n", "cannot be read"),
         ("rule: bptt\niterations: many\n", "iterations is many; expected a whole number"),
+        ("rule: bptt\nseeds: 3\n", "seeds are 3; expected a list"),
+        ("rule: bptt\nseeds: null\n", "seeds are None; expected a list"),
+        ("rule: [bptt]\n", "no rule given"),
+        ("rule: bptt\nlearning_rates: [1e-2]\n", "learning_rate is 1e-2; expected a number above 0"),
+        ("rule: bptt\nlearning_rates: [true]\n", "learning_rate is True; expected a number above 0"),
+        ("rule: bptt\niterations: true\n", "iterations is True; expected a whole number"),
+        ("rule: bptt\nuntil_stable: 1\n", "until_stable is 1; expected true or false"),
+        ("rule: bptt\nparameters: 3\n", "parameters are 3; expected names and values"),
     ],
 )
-def test_bad_config_file_is_one_line_and_exit_2(text, message, tmp_path):
+def test_bad_config_file_is_one_line_and_exit_2(text, message, tmp_path, refused):
     path = tmp_path / "run.yaml"
     path.write_text(text)
-    code, _, err = train("--config", str(path), "--task", "seq_mnist", output=tmp_path / "runs")
-    assert code == 2 and message in err and len(err.splitlines()) == 1
+    refused(["--config", str(path), "--task", "seq_mnist"], re.escape(message))
+
+
+def test_a_config_file_that_is_no_text_is_one_line_and_exit_2(tmp_path, refused):
+    path = tmp_path / "run.yaml"
+    path.write_bytes(b"rule: \xff\xfe")
+    refused(["--config", str(path), "--task", "seq_mnist"], "cannot be read")
+
+
+def test_a_damaged_checkpoint_is_named(small, tmp_path):
+    checkpoint = tmp_path / f"{small.name}.partial" / "checkpoint.npz"
+    checkpoint.parent.mkdir()
+    checkpoint.write_bytes(b"PK\x03\x04 cut short")
+    code, _, err = train(*SMALL, output=tmp_path)
+    assert code == 2 and f"checkpoint {checkpoint} is damaged" in err and len(err.splitlines()) == 1
+
+
+def test_what_lies_where_a_run_will_end_is_put_aside(small, tmp_path):
+    (tmp_path / small.name).mkdir()
+    (tmp_path / small.name / "history.csv").write_text("of a run whose summary was deleted")
+    assert train(*SMALL, output=tmp_path)[0] == 0
+    assert_same(results(tmp_path / small.name), results(small))
+    assert [path for path in tmp_path.iterdir() if ".incomplete-" in path.name]
+
+
+def test_a_population_that_was_killed_goes_on_to_the_same_bits(tmp_path):
+    """With Adam, whose moments must come back, and with a replica that has diverged before the kill."""
+    options = TINY + ["--seeds", "0", "1", "--learning-rate", "0.01", "1e9", "--optimizer", "adam"]
+    options += ["--iterations", "60", "--evaluate-every", "10"]
+    code, out, err = train(*options, output=tmp_path / "whole")
+    assert code == 0, err
+    whole = Path(out.strip())
+    process = start(*options, output=tmp_path / "killed")
+    while not (tmp_path / "killed" / f"{whole.name}.partial" / "weights" / "000030.npz").exists():
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.kill()
+    process.communicate()
+    assert train(*options, output=tmp_path / "killed")[0] == 0
+    assert_same(results(tmp_path / "killed" / whole.name), results(whole))
+    entries = json.loads((whole / "summary.json").read_text())
+    assert [(e["seed"], e["learning_rate"]) for e in entries] == [(0, 0.01), (1, 0.01), (0, 1e9), (1, 1e9)]
+    assert [e["status"] for e in entries][:2] == ["capped", "capped"]
+
+
+def test_the_end_of_training_is_the_median_over_the_window(tmp_path):
+    code, out, _ = train(
+        *TINY, "--learning-rate", "0.001", "--iterations", "50", "--evaluate-every", "10", "--window", "3",
+        "--fixed-length", "--early-every", "2", "--early-until", "6", output=tmp_path,
+    )  # fmt: skip
+    assert code == 0
+    history = pd.read_csv(str(Path(out.strip()) / "history.csv"), float_precision="round_trip")
+    assert list(history.iteration) == [0, 2, 4, 6, 10, 20, 30, 40, 50]
+    entry = json.loads((Path(out.strip()) / "summary.json").read_text())[0]
+    assert entry["status"] == "completed" and entry["end_from_iteration"] == 30
+    for name in ("eigenvalue", "gap", "loss_gap", "fixed_noise_gap"):
+        assert entry[f"end_{name}"] == sorted(history[name].values[-3:])[1]
+    assert np.allclose(history.gap, history.test_performance - history.training_performance, rtol=1e-12)  # an error
+
+
+def test_until_stable_ends_each_replica_for_itself(tmp_path):
+    """At a tiny rate nothing changes and a replica is stable at once; at a fair one it is not before the cap."""
+    code, out, _ = train(
+        *TINY, "--learning-rate", "1e-12", "0.003", "--iterations", "60", "--evaluate-every", "10", "--window", "2",
+        "--until-stable", "--stability-tolerance", "1e-4", output=tmp_path,
+    )  # fmt: skip
+    assert code == 0
+    still, moving = json.loads((Path(out.strip()) / "summary.json").read_text())
+    assert (still["status"], still["final"]["iteration"], still["evaluations"]) == ("stable", 30, 4)
+    assert (moving["status"], moving["final"]["iteration"], moving["evaluations"]) == ("capped", 60, 7)
+
+
+def test_step_decay_multiplies_the_rate():
+    config = make_config("seq_mnist", "bptt", [0], decay_factor=0.8, decay_every=10)
+    assert [rate_factor(config, i) for i in (0, 9, 10, 25)] == pytest.approx([1, 1, 0.8, 0.64])
+
+
+def test_stability_compares_medians_of_two_windows():
+    level, moved = [1.0] * 10, [1.06] * 10
+    assert is_stable([5.0] + level + level, level + level, 10, 0.05)
+    assert not is_stable(level + moved, level + level, 10, 0.05)
+    assert not is_stable(level + level, level + moved, 10, 0.05)
+    assert is_stable(level + moved, level + level, 10, 0.06)
+    assert not is_stable(level + level[:9], level + level, 10, 0.05)
+    assert is_stable([1.0] * 16 + [9.0] * 4, level + level, 10, 0.05)  # a median, not a mean
+    assert is_stable([0.0] * 20, level + level, 10, 0.05)
+
+
+def test_seeds_and_rates_become_populations():
+    configs = make_populations("seq_mnist", "bptt", [0, 1], [0.1, 0.2])
+    assert [(c.seeds, c.learning_rates) for c in configs] == [([0], [0.1]), ([1], [0.1]), ([0], [0.2]), ([1], [0.2])]
+    configs = make_populations("delayed_match", "bptt", list(range(12)), [0.1])
+    assert [len(replicas(c)) for c in configs] == [10, 2]
+    configs = make_populations("delayed_match", "bptt", [0, 1, 2], [0.1, 0.2, 0.3])
+    assert [len(replicas(c)) for c in configs] == [9]
+    whole = [
+        member for c in make_populations("delayed_match", "bptt", [5, 6, 7, 8], [1, 2, 3]) for member in replicas(c)
+    ]
+    assert sorted(whole) == [(seed, float(rate)) for seed in (5, 6, 7, 8) for rate in (1, 2, 3)]
+
+
+def test_the_configuration_comes_back_from_its_file():
+    config = make_config("pattern_generation", "mdgl", [3, 1], [0.1], parameters={"input_sd": 2})
+    assert from_dict(json.loads(json.dumps(as_dict(config)))) == config
+    assert config_hash(config) != config_hash(make_config("pattern_generation", "mdgl", [3, 1], [0.1]))
+    with pytest.raises(ConfigError, match="version"):
+        from_dict({"task": "seq_mnist"})
 
 
 def test_a_config_file_is_the_same_as_options(undisturbed, tmp_path):
     path = tmp_path / "run.yaml"
-    path.write_text("task: seq_mnist\nrule: bptt\niterations: 30\nevaluate_every: 10\n")
+    path.write_text("task: seq_mnist\nrule: bptt\nlearning_rates: [0.01]\niterations: 30\nevaluate_every: 10\n")
     code, out, _ = train("--config", str(path), "--rule", "three_factor", output=undisturbed.parent)
     assert code == 0 and Path(out.strip()) == undisturbed
