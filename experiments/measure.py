@@ -67,7 +67,7 @@ class SavedRun:
             raise MeasureError(f"{folder} is not the folder of a finished run: it has no summary.json")
         try:
             self.config: Config = from_dict(json.loads((self.folder / "config.json").read_text()))
-            self.history = pd.read_csv(str(self.folder / "history.csv"))
+            self.history = _read_table(self.folder / "history.csv")
             summary = json.loads((self.folder / "summary.json").read_text())
             self.diverged = {(s["seed"], s["learning_rate"]) for s in summary if s["status"] == "diverged"}
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -109,9 +109,9 @@ class SavedRun:
         return self._tools
 
     def points(self, evaluations: Sequence[Evaluation]) -> Iterator[Tuple[Evaluation, NamedTuple]]:
-        """Each evaluation with the network as it was, an experiments.curvature.Point; a file of weights is read once if its evaluations are adjacent.
+        """Each evaluation with the network as it was, an experiments.curvature.Point.
 
-        Raises MeasureError.
+        A file of weights is read once if its evaluations are adjacent. Raises MeasureError.
         """
         from experiments.curvature import Point
 
@@ -275,11 +275,15 @@ def measure(run: SavedRun, name: str, every: int = 1, show_progress: Optional[bo
 def _table(run: SavedRun, name: str, every: int, note: Note) -> Tuple[pd.DataFrame, bool]:
     """(the measure's table, whether it had to be made)."""
     path = run.folder / f"{name}.csv"
-    if path.is_file():
-        return pd.read_csv(str(path)), False
-    found = MEASURES[name](run, every, note)
-    _write(path, found.to_csv(index=False).encode())
-    return found, True
+    made = not path.is_file()
+    if made:
+        _write(path, MEASURES[name](run, every, note).to_csv(index=False).encode())
+    return _read_table(path), made
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    # the default parser is off by a unit in the last place, so that a learning rate would not be the one that it was
+    return pd.read_csv(str(path), float_precision="round_trip")
 
 
 def parser() -> OneLineParser:
