@@ -5,11 +5,15 @@
 W.npz holds W_x [N_in, N], W_h [N, N] with zero diagonal, w [N, N_out], c [N_out] and, for rflo, feedback [N, N_out].
 B.npz holds x [B, T, N_in] and y: [B] integer labels for a cross-entropy, [B, T, N_out] targets for squared errors.
 G.npz gets loss, grad_W_x, grad_W_h, grad_w, grad_c, the same with bptt_ before, rho and cosine (over W_x and W_h
-together), leading_eigenvalue, rayleigh, iterations, residual, converged. Sizes are the arrays' own.
+together), leading_eigenvalue, rayleigh, iterations, residual, converged; with --top-eigenvalues also top_eigenvalues,
+top_residuals, top_converged, signed and by falling magnitude; with --relative-flatness also relative_flatness, of the
+readout. Sizes are the arrays' own.
 """
 
+import io
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
@@ -46,7 +50,7 @@ class Brought(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """How it is looked at; loss is a key of LOSSES, hessian_of W_h or W_x."""
+    """How it is looked at; loss is a key of LOSSES, hessian_of W_h or W_x, top_eigenvalues 0 for none."""
 
     rule: str
     loss: str
@@ -56,6 +60,8 @@ class Settings(NamedTuple):
     l2: float
     hessian_of: str
     dtype: str
+    top_eigenvalues: int = 0
+    relative_flatness: bool = False
 
 
 def load(weights: Path, batch: Path, settings: Settings) -> Brought:
@@ -64,7 +70,7 @@ def load(weights: Path, batch: Path, settings: Settings) -> Brought:
     dtype, sizes = settings.dtype, {}
 
     def take(arrays, path, name, shape):
-        return _checked(arrays, path, name, shape, sizes).astype(dtype)
+        return _cast(_checked(arrays, path, name, shape, sizes), path, name, dtype)
 
     W_x, W_h = take(stored, weights, "W_x", ("N_in", "N")), take(stored, weights, "W_h", ("N", "N"))
     w, c = take(stored, weights, "w", ("N", "N_out")), take(stored, weights, "c", ("N_out",))
@@ -74,17 +80,46 @@ def load(weights: Path, batch: Path, settings: Settings) -> Brought:
     if settings.rule == "rflo" or "feedback" in stored:
         feedback = take(stored, weights, "feedback", ("N", "N_out"))
     x = take(examples, batch, "x", ("B", "T", "N_in"))
-    y = _targets(examples, batch, settings.loss, sizes).astype(dtype)
+    y = _cast(_targets(examples, batch, settings.loss, sizes), batch, "y", dtype)
     replica = Weights(*[array[np.newaxis] for array in (W_x, W_h, w, c[np.newaxis])])
     return Brought(replica, feedback[np.newaxis], x.transpose(1, 0, 2)[np.newaxis], y[np.newaxis])
 
 
 def _read(path: Path) -> Dict[str, np.ndarray]:
+    """The arrays of an .npz file. Raises InputError for anything else; NpzFile itself leaves much to find out later."""
     try:
-        with np.load(str(path), allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, AttributeError, zipfile.BadZipFile) as error:
+        content = path.read_bytes()
+        if content.startswith(np.lib.format.MAGIC_PREFIX):
+            raise InputError(f"{path} is a single array, an .npy file; expected .npz with named arrays")
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return dict((_array_name(member), _array(archive.read(member))) for member in archive.namelist())
+    except InputError:
+        raise
+    except UNREADABLE as error:
         raise InputError(f"{path} cannot be read as .npz without pickled objects: {' '.join(str(error).split())}")
+
+
+# what zipfile and numpy raise for archives that are cut, garbled, encrypted or packed in another way
+UNREADABLE = (OSError, ValueError, EOFError, RuntimeError, KeyError, zipfile.BadZipFile, zlib.error)
+
+
+def _array_name(member: str) -> str:
+    if not member.endswith(".npy"):
+        raise ValueError(f"its member {member} is no array")
+    return member[: -len(".npy")]
+
+
+def _array(stored: bytes) -> np.ndarray:
+    return np.lib.format.read_array(io.BytesIO(stored), allow_pickle=False)
+
+
+def _cast(array: np.ndarray, path: Path, name: str, dtype: str) -> np.ndarray:
+    """The array in the precision asked for, if its values fit."""
+    with np.errstate(over="ignore"):
+        cast = array.astype(dtype)
+    if not np.all(np.isfinite(cast)):
+        raise InputError(f"array {name} in {path} has values that {dtype} cannot hold; expected less than 3.4e38")
+    return cast
 
 
 def _checked(arrays: dict, path: Path, name: str, shape: Tuple[str, ...], sizes: Dict[str, int]) -> np.ndarray:
@@ -121,7 +156,9 @@ def inspect(brought: Brought, settings: Settings) -> Dict[str, np.ndarray]:
     """All results, under the names that G.npz has, without the replica axis."""
     import tensorflow as tf
 
+    from experiments.curvature import readout, relative_flatness, spectrum
     from experiments.gradients import match, rule_gradient
+    from hessian.operator import HessianOperator
     from hessian.power_iteration import leading_eigenvalue
     from models import losses
     from models.cells import make_cell
@@ -141,13 +178,21 @@ def inspect(brought: Brought, settings: Settings) -> Dict[str, np.ndarray]:
         used = rule_gradient(network, weights, batch, settings.rule, fixed)
         matrix = getattr(weights, settings.hessian_of)
         start = np.random.RandomState(0).normal(size=matrix.shape.as_list()).astype(settings.dtype)
-        leading = leading_eigenvalue(plain_loss(network, weights, batch).whole, matrix, tf.constant(start))
+        plain = plain_loss(network, weights, batch).whole
+        leading = leading_eigenvalue(plain, matrix, tf.constant(start))
         results = {"loss": exact.losses.whole, **match(exact, used)._asdict()}
         results.update({f"grad_{name}": gradient for name, gradient in used.whole._asdict().items()})
         results.update({f"bptt_grad_{name}": gradient for name, gradient in exact.whole._asdict().items()})
         results.update({name: getattr(leading, name) for name in ("rayleigh", "iterations", "residual", "converged")})
         results["leading_eigenvalue"] = leading.eigenvalue
         found = {name: value[0] for name, value in session.run(results).items()}
+        if settings.relative_flatness:
+            features, outputs = (array[0] for array in session.run(readout(network, weights, batch)))
+            found["relative_flatness"] = np.float64(relative_flatness(loss, features, brought.weights.w[0], outputs))
+        if settings.top_eigenvalues:
+            pairs = spectrum(HessianOperator(plain, matrix, session), settings.top_eigenvalues)
+            found["top_eigenvalues"], found["top_residuals"] = pairs.eigenvalues, pairs.residuals
+            found["top_converged"] = pairs.converged
     for name in ("grad_c", "bptt_grad_c"):
         found[name] = found[name][0]
     return found
@@ -169,6 +214,8 @@ def parser() -> OneLineParser:
     p.add_argument("--truncate", type=int, metavar="X", help="steps that truncated_bptt leaves out")
     p.add_argument("--loss", help=f"one of: {', '.join(LOSSES)} (default: the task's)")
     p.add_argument("--hessian-of", default="W_h", help=f"one of: {', '.join(MATRICES)} (default W_h)")
+    p.add_argument("--top-eigenvalues", type=int, metavar="k", help="also the k of largest magnitude, with their signs")
+    p.add_argument("--relative-flatness", action="store_true", help="also the readout's relative flatness")
     p.add_argument("--dtype", default="float32", help="float32 or float64 (default float32)")
     p.add_argument("--out", type=Path, metavar="G.npz", help="where the results go; the summary is printed anyhow")
     return p
@@ -184,6 +231,8 @@ def settings_of(given) -> Settings:
     if given.truncate is not None:
         if rule != "truncated_bptt":
             raise InputError(f"--truncate goes with the rule truncated_bptt, not with {rule}")
+        if given.truncate < 0:
+            raise InputError(f"--truncate is {given.truncate}; expected a whole number of at least 0")
         rule = f"truncated_bptt({given.truncate})"
     get_rule(rule)
     loss = own if given.loss is None else given.loss
@@ -195,6 +244,8 @@ def settings_of(given) -> Settings:
     for name, value, choices in known:
         if value not in choices:
             raise InputError(f"unknown {name} '{value}'; known: {', '.join(choices)}")
+    if given.top_eigenvalues is not None and given.top_eigenvalues < 1:
+        raise InputError(f"--top-eigenvalues is {given.top_eigenvalues}; expected a whole number of at least 1")
     if not 0 <= given.l2 < float("inf"):
         raise InputError(f"--l2 is {given.l2}; expected a number of at least 0")
     return Settings(
@@ -206,6 +257,8 @@ def settings_of(given) -> Settings:
         l2=given.l2,
         hessian_of=given.hessian_of,
         dtype=given.dtype,
+        top_eigenvalues=given.top_eigenvalues or 0,
+        relative_flatness=given.relative_flatness,
     )
 
 
@@ -217,6 +270,12 @@ def summary(results: Dict[str, np.ndarray], settings: Settings) -> str:
     for name in ("W_x", "W_h", "w", "c"):
         norms = [np.linalg.norm(results[f"{kind}_{name}"]) for kind in ("grad", "bptt_grad")]
         lines.append(f"{f'|grad_{name}|':20} {norms[0]:.8g}   bptt {norms[1]:.8g}")
+    if settings.relative_flatness:
+        lines.append(f"{'relative_flatness':20} {results['relative_flatness']:.8g}")
+    if settings.top_eigenvalues:
+        columns = (results[name] for name in ("top_eigenvalues", "top_residuals", "top_converged"))
+        for rank, (value, residual, converged) in enumerate(zip(*columns), 1):
+            lines.append(f"{f'eigenvalue {rank}':20} {value:.8g}   residual {residual:.2g}   converged {converged}")
     return "\n".join(lines)
 
 

@@ -17,8 +17,8 @@ RELATIVE_TOLERANCE = 4 * float(np.finfo(np.float32).eps)
 class LeadingEigenvalue(NamedTuple):
     """One value a replica, each [R]; eigenvector [R, ...] of unit length.
 
-    eigenvalue: |Hv|. rayleigh: v.Hv, which has the sign. residual: |Hv - rayleigh v| / |Hv|, 0 for a zero Hessian.
-    converged: stopped by the tolerance, with a residual of at most MAX_RESIDUAL.
+    eigenvalue: |Hv|. rayleigh: v.Hv, which has the sign. residual: |Hv - rayleigh v| / |Hv|, 0 for a zero Hessian and
+    NaN where |Hv| is not finite. converged: stopped by the tolerance, with a residual of at most MAX_RESIDUAL.
     """
 
     eigenvalue: tf.Tensor
@@ -36,7 +36,12 @@ def leading_eigenvalue(
 
     loss: scalar or [R]; replica r's part depends on variable[r] alone. variable: [R, ...]. start: [R, ...], not zero.
     The gradient that the products differentiate is built outside the loop: the forward pass and the first backward pass
-    run once a call. A replica that has stopped keeps its values while others go on.
+    run once a call. A replica that has stopped keeps its values while others go on; one whose product is not finite
+    stops at once, not converged.
+
+    It stops when |Hv| changes by less than max(TOLERANCE, RELATIVE_TOLERANCE |Hv|). TOLERANCE is absolute, as in the
+    published code: where all eigenvalues are of its size or smaller, the iteration stops at its second product, and the
+    residual, which is relative, tells whether that was an eigenvalue. Scale such a loss up.
     """
     gradient = gradient_of(loss, variable)
     replicas = tf.shape(variable)[0]
@@ -81,7 +86,11 @@ def _estimate(product, direction, before) -> LeadingEigenvalue:
     eigenvalue = _norm(product)
     rayleigh = tf.reduce_sum(product * direction, axis=_inner(direction))
     off = _norm(product - direction * _spread(rayleigh, direction))
-    residual = tf.where(eigenvalue > 0, off / eigenvalue, tf.zeros_like(off))
+    zero = tf.equal(eigenvalue, 0)
+    relative = tf.where(zero, tf.zeros_like(off), off / tf.where(zero, tf.ones_like(off), eigenvalue))
+    residual = tf.where(
+        tf.math.is_finite(eigenvalue), relative, tf.fill(tf.shape(off), off.dtype.as_numpy_dtype(np.nan))
+    )
     return LeadingEigenvalue(eigenvalue, rayleigh, residual, before.iterations + 1, before.converged, direction)
 
 
@@ -95,8 +104,10 @@ def _inner(tensor):
 
 
 def _norm(tensor):
-    """Euclidean length of each replica's part [R]."""
-    return tf.sqrt(tf.reduce_sum(tf.square(tensor), axis=_inner(tensor)))
+    """Euclidean length of each replica's part [R]; scaled, for squares leave float32 at 1e-23 and at 1e19."""
+    largest = tf.reduce_max(tf.abs(tensor), axis=_inner(tensor))
+    scale = tf.where(largest > 0, largest, tf.ones_like(largest))
+    return scale * tf.sqrt(tf.reduce_sum(tf.square(_over(tensor, scale)), axis=_inner(tensor)))
 
 
 def _spread(values, like):

@@ -1,10 +1,19 @@
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from explicit import central_differences, random_problem, trace_gradient, whole_loss
+from explicit import (
+    central_differences,
+    log_softmax,
+    outputs_of,
+    random_problem,
+    rates,
+    trace_gradient,
+    whole_loss,
+)
 from graphs import dense_hessian
 
 from experiments import inspect
@@ -100,7 +109,12 @@ BAD = {
     "alpha": ({}, ["--alpha", "1"], "alpha is 1.0; expected 0 <= alpha < 1"),
     "units": ({}, ["--adaptive-units", "6"], "adaptive units: 6 of 5"),
     "truncate": ({}, ["--truncate", "3"], "--truncate goes with the rule truncated_bptt, not with bptt"),
-    "truncate all": ({}, ["--rule", "truncated_bptt", "--truncate", "6"], "at most 5 of 6 steps"),
+    "truncate all": ({}, ["--rule", "truncated_bptt", "--truncate", "6"], "leaves nothing of 6 steps; at most 5"),
+    "truncate less": ({}, ["--rule", "truncated_bptt", "--truncate", "-1"], "--truncate is -1; expected .* at least 0"),
+    "no eigenvalues": ({}, ["--top-eigenvalues", "0"], "--top-eigenvalues is 0; expected .* at least 1"),
+    "eigenvalues": ({}, ["--top-eigenvalues", "26"], "k is 26; expected 1 to 25"),
+    "too large": ({"w": P.w * 1e200}, [], "array w in .* has values that float32 cannot hold"),
+    "large targets": ({"x": P.x.transpose(1, 0, 2) * 1e200}, [], "array x in .* has values that float32 cannot hold"),
     "no truncate": ({}, ["--rule", "truncated_bptt"], "expected a number"),
     "empty": ({"x": np.ones((0, 6, 2))}, [], "array x in .* none of them zero"),
 }  # fmt: skip
@@ -126,6 +140,61 @@ def test_unreadable_file_is_one_line_and_exit_2(content, tmp_path, capsys):
         inspect.main(["--rule", "bptt", *files])
     err = capsys.readouterr().err
     assert stopped.value.code == 2 and len(err.splitlines()) == 1 and "B.npz cannot be read" in err
+
+
+def test_archive_cut_short_anywhere_is_one_line_and_exit_2(tmp_path, capsys):
+    files = write(tmp_path, P)
+    whole = (tmp_path / "B.npz").read_bytes()
+    for kept in range(1, len(whole), 23):
+        (tmp_path / "B.npz").write_bytes(whole[:kept])
+        with pytest.raises(SystemExit) as stopped:
+            inspect.main(["--rule", "bptt", *files])
+        err = capsys.readouterr().err
+        assert stopped.value.code == 2 and len(err.splitlines()) == 1 and "B.npz cannot be read" in err
+
+
+def test_archive_garbled_in_an_array_is_refused(tmp_path, capsys):
+    files = write(tmp_path, P)
+    garbled = bytearray((tmp_path / "B.npz").read_bytes())
+    garbled[200] ^= 1
+    (tmp_path / "B.npz").write_bytes(bytes(garbled))
+    with pytest.raises(SystemExit) as stopped:
+        inspect.main(["--rule", "bptt", *files])
+    assert stopped.value.code == 2 and "Bad CRC-32" in capsys.readouterr().err
+
+
+def test_other_members_and_single_arrays_are_refused(tmp_path, capsys):
+    files = write(tmp_path, P)
+    with zipfile.ZipFile(str(tmp_path / "B.npz"), "a") as archive:
+        archive.writestr("notes.txt", "from last week")
+    with pytest.raises(SystemExit) as stopped:
+        inspect.main(["--rule", "bptt", *files])
+    assert stopped.value.code == 2 and "its member notes.txt is no array" in capsys.readouterr().err
+    with open(str(tmp_path / "B.npz"), "wb") as stream:
+        np.save(stream, P.x)
+    with pytest.raises(SystemExit) as stopped:
+        inspect.main(["--rule", "bptt", *files])
+    err = capsys.readouterr().err
+    assert stopped.value.code == 2 and len(err.splitlines()) == 1 and "B.npz is a single array" in err
+
+
+@pytest.mark.parametrize("matrix", ["W_h", "W_x"])
+def test_top_eigenvalues_and_relative_flatness(matrix, tmp_path, capsys):
+    problem = random_problem(5, "cross_entropy", steps=4, loss_steps=(4,), l2=0.1)
+    options = f"--rule bptt --l2 0.1 --top-eigenvalues 7 --relative-flatness --hessian-of {matrix}".split()
+    found = results(tmp_path, problem, *options)
+    expected = np.linalg.eigvalsh(dense_hessian(problem, matrix))
+    expected = expected[np.argsort(-np.abs(expected))][:7]
+    assert np.abs(found["top_eigenvalues"]) == pytest.approx(np.abs(expected), rel=1e-9)
+    assert sorted(found["top_eigenvalues"]) == pytest.approx(sorted(expected), rel=1e-9)
+    assert np.all(found["top_converged"]) and np.all(found["top_residuals"] < 1e-6)
+    # of the data loss alone: f f^T times the spread of the weight vectors under the softmax
+    f, z = rates(problem)[0][4], outputs_of(problem)[0]
+    p = np.exp(log_softmax(z))
+    spread = [row @ np.sum(problem.w**2, axis=0) - np.sum((problem.w @ row) ** 2) for row in p]
+    assert found["relative_flatness"] == pytest.approx(np.mean(np.sum(f**2, axis=1) * spread), rel=1e-12)
+    out = capsys.readouterr().out
+    assert f"relative_flatness    {found['relative_flatness']:.8g}" in out and "eigenvalue 7 " in out
 
 
 def test_it_runs_as_a_command_and_says_nothing_else(tmp_path):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from explicit import random_problem
-from graphs import dense_hessian, leading, plain, run
+from graphs import leading, plain, run
 
 from hessian.power_iteration import leading_eigenvalue
 from hessian.product import gradient_of, hessian_vector_product
@@ -36,34 +36,39 @@ def test_product_equals_difference_of_gradients(cell, name):
     assert run(build)[0] == pytest.approx(expected, rel=1e-5, abs=1e-7)
 
 
+def dense_hessians(problems, name):
+    """The Hessian of each problem in one of the weights, all in one graph: [R, n, n]."""
+    size = getattr(problems[0], name).size
+
+    def build():
+        loss, weights = plain(problems)
+        variable = getattr(weights, name)
+        gradient = gradient_of(loss.whole, variable)
+        basis = tf.reshape(tf.eye(size, dtype=tf.float64), [size, 1] + variable.shape.as_list()[1:])
+        same = basis * tf.ones([1, len(problems), 1, 1], tf.float64)
+        columns = tf.map_fn(lambda column: hessian_vector_product(gradient, variable, column), same)
+        return tf.transpose(tf.reshape(columns, [size, len(problems), size]), [1, 2, 0])
+
+    return run(build)
+
+
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("name", ["W_h", "W_x"])
 def test_leading_eigenvalue_equals_dense(cell, name):
     """Where it calls itself converged, it is the dense Hessian's; close leading eigenvalues may stop it before."""
-    converged = 0
-    for seed in range(6):
-        problem = random_problem(seed, "cross_entropy", l2=0.01, loss_steps=(6,), **cell)
-        hessian = dense_hessian(problem, name)
-        assert hessian == pytest.approx(hessian.T, abs=1e-12)
-        eigenvalues = np.linalg.eigvalsh(hessian)
+    problems = [random_problem(seed, "cross_entropy", l2=0.01, loss_steps=(6,), **cell) for seed in range(6)]
+    hessians = dense_hessians(problems, name)
+    assert hessians == pytest.approx(hessians.transpose(0, 2, 1), abs=1e-12)
+    found = leading(problems, name)
+    lengths = np.linalg.norm(found.eigenvector.reshape(6, -1), axis=1)
+    assert lengths == pytest.approx(np.ones(6), rel=1e-12)
+    assert np.array_equal(found.converged, found.residual <= 1e-2) and found.converged.sum() >= 4
+    assert len(set(found.iterations)) > 1  # each stopped at its own time
+    for replica in np.flatnonzero(found.converged):
+        eigenvalues = np.linalg.eigvalsh(hessians[replica])
         expected = eigenvalues[np.abs(eigenvalues).argmax()]
-        found = leading([problem], name)
-        assert np.linalg.norm(found.eigenvector[0]) == pytest.approx(1, rel=1e-12)
-        assert found.converged[0] == (found.residual[0] <= 1e-2)
-        if found.converged[0]:
-            converged += 1
-            assert found.eigenvalue[0] == pytest.approx(abs(expected), rel=1e-3)
-            assert found.rayleigh[0] == pytest.approx(expected, rel=1e-3)
-    assert converged >= 4
-
-
-def test_replicas_converge_each_for_itself():
-    problems = [random_problem(seed, "cross_entropy", loss_steps=(6,)) for seed in (3, 4, 5)]
-    together = leading(problems)
-    for replica, problem in enumerate(problems):
-        largest = np.abs(np.linalg.eigvalsh(dense_hessian(problem))).max()
-        assert together.eigenvalue[replica] == pytest.approx(largest, rel=1e-4)
-    assert len(set(together.iterations)) > 1  # each stopped at its own time
+        assert found.eigenvalue[replica] == pytest.approx(abs(expected), rel=1e-3)
+        assert found.rayleigh[replica] == pytest.approx(expected, rel=1e-3)
 
 
 def test_dead_network_has_eigenvalue_zero():
@@ -108,3 +113,75 @@ def test_loss_without_the_variable_is_refused():
 
     with pytest.raises(ValueError, match="does not depend on"):
         run(build)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
+def test_spectra_far_from_one_in_single_precision(scale):
+    """Squares of such products are zero or infinite in float32, their lengths are not."""
+
+    def build():
+        variable = tf.ones([1, 3])
+        curvatures = tf.constant(np.array([3.0, -1.0, 0.5]) * scale, tf.float32)
+        loss = 0.5 * tf.reduce_sum(curvatures * tf.square(variable))
+        return leading_eigenvalue(loss, variable, tf.constant([[1.0, 1e-4, 1e-4]]))
+
+    found = run(build)
+    assert found.eigenvalue[0] == pytest.approx(3 * scale, rel=1e-5)
+    assert found.rayleigh[0] == pytest.approx(3 * scale, rel=1e-5)
+    assert found.residual[0] < 1e-3 and found.converged[0]
+
+
+def test_spectrum_below_the_tolerance_is_judged_by_its_residual():
+    found = quadratic([1e-9, 0.5e-9, 0.2e-9])
+    assert found.iterations[0] == 2  # the tolerance is absolute
+    assert found.residual[0] > 1e-2 and not found.converged[0]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_eigenvalue_that_is_not_finite_has_no_residual_and_disturbs_no_other_replica(bad):
+    def build(*leading):
+        variable = tf.ones([len(leading), 2], tf.float64)
+        loss = 0.5 * tf.reduce_sum(tf.constant([[value, 1.0] for value in leading], tf.float64) * tf.square(variable))
+        start = np.tile([[1.0, 0.5]], (len(leading), 1))
+        return leading_eigenvalue(loss, variable, tf.constant(start))
+
+    found, alone = run(lambda: build(bad, 2.0)), run(lambda: build(3.0, 2.0))
+    assert not np.isfinite(found.eigenvalue[0]) and np.isnan(found.residual[0]) and not found.converged[0]
+    assert found.iterations[0] == 1
+    for mine, other in zip(found, alone):
+        assert np.array_equal(mine[1], other[1])
+    assert found.converged[1]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_replica_does_not_depend_on_who_shares_its_population(dtype):
+    """To the bit, from two replicas on; the others stop sooner or later than it does."""
+    problems = [single(random_problem(seed, "cross_entropy", loss_steps=(6,)), dtype) for seed in range(4)]
+    start = np.random.RandomState(0).normal(size=(4, 5, 5)).astype(dtype)
+
+    def build(members):
+        loss, weights = plain([problems[m] for m in members])
+        return leading_eigenvalue(loss.whole, weights.W_h, tf.constant(start[members]))
+
+    whole = run(lambda: build([0, 1, 2, 3]))
+    assert len(set(whole.iterations)) > 1
+    for members in ([0, 1], [3, 2, 0]):
+        part = run(lambda m=members: build(m))
+        for mine, other in zip(part, whole):
+            assert np.array_equal(mine, other[members])
+
+
+def single(problem, dtype):
+    """The problem with all its arrays in the given precision."""
+    return problem._replace(**{name: a.astype(dtype) for name, a in problem._asdict().items() if hasattr(a, "astype")})
+
+
+def test_operation_without_a_second_gradient_is_refused_in_one_line():
+    def build():
+        variable = tf.ones([1, 3])
+        loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=[0], logits=variable)
+        return leading_eigenvalue(loss, variable, tf.ones([1, 3]))
+
+    with pytest.raises(ValueError, match="no gradient of .*second derivative") as refused:
+        run(build)
+    assert "\n" not in str(refused.value)

@@ -1,0 +1,132 @@
+"""What experiments.measure and experiments.inspect share: the tools of hessian/ on this project's networks."""
+
+from typing import Callable, Dict, NamedTuple, Optional, Tuple
+
+import numpy as np
+import tensorflow as tf
+
+from experiments.gradients import rule_gradient
+from hessian.flatness import relative_flatness_of_softmax, relative_flatness_of_squared_error
+from hessian.operator import HessianOperator
+from hessian.spectrum import Eigenpairs, top_eigenpairs
+from models import losses
+from models.algebra import product, stack_time
+from models.cells import make_cell
+from models.initialisation import Weights
+from models.network import Batch, Network, plain_loss, without_diagonal
+from models.recurrence import Recurrence
+from tasks import Example, Task
+
+DENSE_UP_TO = 900  # weights; one block of as many products and LAPACK, which nothing can keep from converging
+
+
+class Readout(NamedTuple):
+    """What the readout receives and gives at the steps that carry loss: features [R, M, N], outputs [R, M, N_out]."""
+
+    features: tf.Tensor
+    outputs: tf.Tensor
+
+
+def readout(network: Network, weights: Weights, batch: Batch) -> Readout:
+    """The plain forward pass as far as the outputs (Eq. 10-12)."""
+    recurrence = Recurrence(network.cell, batch.x, weights.W_x, without_diagonal(weights.W_h))
+    features = stack_time([recurrence.f(t) for t in network.loss_steps])
+    return Readout(features, product(features, weights.w) + weights.c)
+
+
+def relative_flatness(loss: str, features: np.ndarray, readout_weights: np.ndarray, outputs: np.ndarray) -> float:
+    """Of one network, by the closed form of its loss (a name in models.losses). Arrays without the replica axis."""
+    if loss == "cross_entropy":
+        return relative_flatness_of_softmax(features, readout_weights, outputs)
+    return relative_flatness_of_squared_error(features, readout_weights)
+
+
+def spectrum(operator, k: int, progress: Optional[Callable[[int], None]] = None) -> Eigenpairs:
+    """The k leading eigenpairs: the whole matrix of a small network, ARPACK for others. Raises ValueError."""
+    method = "dense" if operator.shape[0] <= DENSE_UP_TO else "arpack"
+    return top_eigenpairs(operator, k, method, progress=progress)
+
+
+class Point(NamedTuple):
+    """A network at one moment and what it is measured on; all with a replica axis of length one.
+
+    weights: models.Weights. examples: x [1, T, B, N_in], y [1, K, B, N_out]. feedback: [1, N, N_out], rflo's.
+    """
+
+    weights: Weights
+    examples: Example
+    feedback: np.ndarray
+
+
+class FedNetwork:
+    """One network of a task in a graph of its own, all of whose arrays are fed; point says of which shapes."""
+
+    def __init__(self, task: Task, point: Point):
+        cell = make_cell(task.units, task.adaptive_units, task.alpha, task.beta)
+        self.network = Network(cell, getattr(losses, task.loss), task.loss_steps, task.l2)
+        options = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
+        self.session = tf.compat.v1.Session(graph=tf.Graph(), config=options)
+        with self.session.graph.as_default():
+            self.weights = Weights(*map(_placeholder, point.weights))
+            self.batch = Batch(*map(_placeholder, point.examples))
+            self.feedback = _placeholder(point.feedback)
+
+    def feed(self, point: Point) -> Dict[tf.Tensor, np.ndarray]:
+        """{placeholder: array}, always in the same order."""
+        arrays = [*point.weights, *point.examples, point.feedback]
+        return dict(zip([*self.weights, *self.batch, self.feedback], arrays))
+
+
+class Instruments:
+    """What measures a network at any point of a run. Each graph is built when it is first asked for, and once."""
+
+    def __init__(self, task: Task, rule: str):
+        self._task, self._rule, self._operators, self._gradients, self._readout = task, rule, {}, None, None
+
+    def operator(self, matrix: str, point: Point) -> HessianOperator:
+        """The Hessian of the whole loss in W_h or W_x, at the point until the next call."""
+        if matrix not in self._operators:
+            fed = FedNetwork(self._task, point)
+            with fed.session.graph.as_default():
+                loss = plain_loss(fed.network, fed.weights, fed.batch).whole
+                operator = HessianOperator(loss, getattr(fed.weights, matrix), fed.session, fed.feed(point))
+            fed.session.graph.finalize()
+            self._operators[matrix] = (fed, operator)
+        fed, operator = self._operators[matrix]
+        operator.feed = fed.feed(point)
+        return operator
+
+    def gradients(self, point: Point) -> Tuple[np.ndarray, np.ndarray]:
+        """(g, ghat) over W_h, each [1, N, N]: of the whole loss, exact and by the rule."""
+        if self._gradients is None:
+            fed = FedNetwork(self._task, point)
+            with fed.session.graph.as_default():
+                of = [
+                    rule_gradient(fed.network, fed.weights, fed.batch, rule, fed.feedback).whole.W_h
+                    for rule in ("bptt", self._rule)
+                ]
+            self._gradients = self._callable(fed, of, point)
+        return tuple(self._run(self._gradients, point))
+
+    def relative_flatness(self, point: Point) -> float:
+        """Of the readout, on the point's examples."""
+        if self._readout is None:
+            fed = FedNetwork(self._task, point)
+            with fed.session.graph.as_default():
+                self._readout = self._callable(fed, list(readout(fed.network, fed.weights, fed.batch)), point)
+        features, outputs = self._run(self._readout, point)
+        return relative_flatness(self._task.loss, features[0], point.weights.w[0], outputs[0])
+
+    @staticmethod
+    def _callable(fed, fetched, point):
+        fed.session.graph.finalize()
+        return fed, fed.session.make_callable(fetched, list(fed.feed(point)))
+
+    @staticmethod
+    def _run(built, point):
+        fed, call = built
+        return call(*fed.feed(point).values())
+
+
+def _placeholder(array: np.ndarray) -> tf.Tensor:
+    return tf.compat.v1.placeholder(array.dtype, array.shape)
