@@ -110,7 +110,7 @@ def compare_population(task: str, size: int, repeats: int) -> None:
     report(f"{task}, {size} single steps", size * times[:, 1], "their population's step", times[:, 0])
     together, alone = [], []
     for _ in range(max(2, repeats // 50)):
-        together.append(milliseconds(lambda: many.curvature(batches)))
+        together.append(milliseconds(lambda: many.curvature(batches, range(size))))
         alone.append(sum(eigenvalue_alone(many, one, batches, replica) for replica in range(size)))
     report(f"{task}, {size} eigenvalues", np.array(alone[1:]), "the same at once", np.array(together[1:]))
 
@@ -120,7 +120,7 @@ def eigenvalue_alone(many: Population, one: Population, batches: Example, replic
     one.restore([array[replica : replica + 1] for array in many.state()])
     one.directions = many.directions[replica : replica + 1]
     batch = Example(*[array[replica : replica + 1] for array in batches])
-    return milliseconds(lambda: one.curvature(batch))
+    return milliseconds(lambda: one.curvature(batch, [0]))
 
 
 def power_iterations(example: Example, task) -> Callable[[int], int]:

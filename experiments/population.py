@@ -1,7 +1,7 @@
 """A population of networks in one finalized graph: train, evaluate, measure curvature; nothing is built afterwards."""
 
 import ctypes
-from typing import Dict, Iterable, List, NamedTuple, Tuple
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -10,8 +10,9 @@ from experiments.config import FULL_BATCH, Config, replicas
 from experiments.gradients import Match, gradient_of, match, rule_gradient
 from experiments.optimizers import OPTIMIZERS
 from experiments.streams import random_stream
-from hessian.power_iteration import leading_eigenvalue
+from hessian.power_iteration import LeadingEigenvalue, beginning, power_iteration
 from models import losses
+from models.algebra import merge_time
 from models.cells import make_cell
 from models.initialisation import Weights, glorot_uniform, initial_weights
 from models.network import Batch, Network, plain_loss
@@ -40,6 +41,14 @@ def keep_freed_memory() -> None:
     c_library.mallopt(mmap_threshold, 2**30)
 
 
+def _stages(most: int) -> Iterator[Tuple[int, int]]:
+    """0 to 16, 16 to 32, 32 to 64, ... up to `most`."""
+    begin, end = 0, 16
+    while begin < most:
+        yield begin, min(end, most)
+        begin, end = end, 2 * end
+
+
 class Population:
     """R networks with common settings, one for each seed and learning rate, trained side by side.
 
@@ -50,7 +59,7 @@ class Population:
 
     def __init__(self, config: Config, task: Task):
         keep_freed_memory()
-        self.members = replicas(config)
+        self.members, self.power_iterations = replicas(config), config.power_iterations
         self.twice = len(self.members) == 1 and task.population > 1
         self._graph = tf.Graph()
         with self._graph.as_default():
@@ -65,8 +74,9 @@ class Population:
         call = self._session.make_callable
         self._train = call([self._step_loss, self._is_finite, self._update], list(self._fed) + [self._rate])
         self._evaluate = call([self._seen.whole, self._seen.data, self._performance], list(self._shown))
-        self._match = call(self._matching, list(self._measured))
-        self._curvature = call(self._leading, list(self._measured) + [self._start])
+        self._match = call(self._matching, list(self._measured) + [self._chosen])
+        self._begin = call(self._beginning, [self._start])
+        self._iterate = call(self._reached, list(self._measured) + [self._chosen] + self._so_far + [self._most])
 
     def _build(self, config, task):
         members = self.members * 2 if self.twice else self.members
@@ -91,23 +101,37 @@ class Population:
             )
 
         self._fed = placeholders(task.steps, config.batch_size if config.batch_size != FULL_BATCH else None)
-        self._shown, self._measured = placeholders(task.evaluation_steps, None), placeholders(task.steps, None)
+        self._shown = placeholders(task.evaluation_steps, None)
         self._build_training(config, rule_gradient(network, weights, self._fed, config.rule, fixed), variables, weights)
 
         self._seen = plain_loss(longer, weights, self._shown)
-        targets = tf.reshape(self._shown.y, [len(members), -1, task.outputs])
-        self._performance = getattr(losses, task.performance)(self._seen.outputs, targets)
+        self._performance = getattr(losses, task.performance)(self._seen.outputs, merge_time(self._shown.y))
+        self._build_measures(config, task, network, weights, fixed)
+        matrix = getattr(weights, config.hessian_of)
+        self.directions = np.stack([s("power_iteration").normal(size=matrix.shape[1:].as_list()) for s in streams])
 
+    def _build_measures(self, config, task, network, weights, fixed):
+        """Curvature and match of the replicas that are `chosen`, by index; those that have ended cost nothing."""
+        count = len(self.members) if len(self.members) == 1 and not self.twice else None
+        self._chosen = tf.compat.v1.placeholder(tf.int32, [count])
+        if count is None:
+            weights, fixed = Weights(*[tf.gather(w, self._chosen) for w in weights]), tf.gather(fixed, self._chosen)
+        self._measured = Batch(
+            tf.compat.v1.placeholder(tf.float32, [count, task.steps, None, task.inputs]),
+            tf.compat.v1.placeholder(tf.float32, [count, len(task.loss_steps), None, task.outputs]),
+        )
+        measured = plain_loss(network, weights, self._measured)
         matrix = getattr(weights, config.hessian_of)
         self._start = tf.compat.v1.placeholder(tf.float32, matrix.shape)
-        measured = plain_loss(network, weights, self._measured)
-        found = leading_eigenvalue(measured.whole, matrix, self._start, config.power_iterations)
-        self._leading = Curvature(*[getattr(found, name) for name in Curvature._fields])
+        first = beginning(self._start)
+        self._beginning = tf.nest.flatten(first)
+        self._so_far = [tf.compat.v1.placeholder(part.dtype, part.shape) for part in self._beginning]
+        self._most = tf.compat.v1.placeholder(tf.int32, [])
+        progress = tf.nest.pack_sequence_as(first, self._so_far)
+        reached = power_iteration(measured.whole, matrix, progress, self._most)
+        self._reached = tf.nest.flatten(reached)
         used = rule_gradient(network, weights, self._measured, config.rule, fixed)
         self._matching = match(gradient_of(network, weights, measured), used)
-        self.directions = np.stack(
-            [s("power_iteration").normal(size=matrix.shape[1:].as_list()) for s in streams]
-        ).astype(np.float32)
 
     def _build_training(self, config, learning, variables, weights):
         """One step: a replica whose rate is 0 or whose loss or new weights would not be finite keeps what it has."""
@@ -143,13 +167,42 @@ class Population:
             sums, count = sums + size * np.float64(self._evaluate(*self._in(examples))), count + size
         return dict(zip(("loss", "data_loss", "performance"), map(self._out, sums / count)))
 
-    def curvature(self, examples: Example) -> Curvature:
-        """Leading Hessian eigenvalue on these examples, from the same random start at every call."""
-        return Curvature(*map(self._out, self._curvature(*self._in(examples), self.directions)))
+    def curvature(self, examples: Example, which: Sequence[int]) -> Curvature:
+        """Leading Hessian eigenvalue of the replicas `which` on these examples, from the same random start each time.
 
-    def match(self, examples: Example) -> Match:
-        """How the rule's gradient on these examples lies to the exact one."""
-        return Match(*map(self._out, self._match(*self._in(examples))))
+        All go on together, in stages of twice the length of the one before; between stages those that are done leave.
+        """
+        which = np.array(which, np.int32)
+        state, done = None, np.zeros(len(which), bool)
+        for begin, end in _stages(self.power_iterations):
+            live = np.flatnonzero(~done)
+            part = self._pair(live)
+            if state is None:
+                state = [np.array(array) for array in self._begin(np.float32(self.directions[which[part]]))]
+                state = [array[: len(which)] for array in state]
+            reached = self._iterate(
+                *self._of(examples, which[part]), which[part], *[array[part] for array in state], end - begin
+            )
+            for array, new in zip(state, reached):
+                array[live] = new[: len(live)]
+            done = state[-1]
+            if np.all(done):
+                break
+        found = dict(zip(LeadingEigenvalue._fields, state))
+        return Curvature(*[found[name] for name in Curvature._fields])
+
+    def match(self, examples: Example, which: Sequence[int]) -> Match:
+        """How the rule's gradient on these examples lies to the exact one, for the replicas `which`."""
+        part = self._pair(np.array(which, np.int32))
+        return Match(*[array[: len(which)] for array in self._match(*self._of(examples, part), part)])
+
+    def _pair(self, indices: np.ndarray) -> np.ndarray:
+        """A single index twice, where a population has more than one: TensorFlow takes another kernel for one alone."""
+        alone = len(indices) == 1 and (self.twice or len(self.members) > 1)
+        return np.concatenate([indices, indices]) if alone else indices
+
+    def _of(self, examples: Example, replicas: np.ndarray) -> Example:
+        return Example(*[array[replicas] for array in examples])
 
     def weights(self) -> Weights:
         """The present weights, as arrays."""

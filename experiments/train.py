@@ -121,16 +121,16 @@ class Run:
     def evaluate(self) -> None:
         """Adds a row for each running replica, saves the weights, ends the replicas that are done, saves all."""
         results = {name: self._evaluate_set(name) for name in self.data[0].sets}
-        curvature = self.population.curvature(self._hessian_batch)
-        match = self.population.match(self._hessian_batch)
-        for replica in self.running:
+        curvature = self.population.curvature(self._hessian_batch, self.running)
+        match = self.population.match(self._hessian_batch, self.running)
+        for place, replica in enumerate(self.running):
             row = self._performances(
                 {name: {k: float(v[replica]) for k, v in r.items()} for name, r in results.items()}
             )
-            row["power_iterations"] = int(curvature.iterations[replica])
-            row["converged"] = bool(curvature.converged[replica])
-            row.update({name: float(getattr(curvature, name)[replica]) for name in CURVATURE})
-            row.update({name: float(getattr(match, name)[replica]) for name in MATCH})
+            row["power_iterations"] = int(curvature.iterations[place])
+            row["converged"] = bool(curvature.converged[place])
+            row.update({name: float(getattr(curvature, name)[place]) for name in CURVATURE})
+            row.update({name: float(getattr(match, name)[place]) for name in MATCH})
             seed, rate = self.members[replica]
             self.history.append(dict(seed=seed, learning_rate=rate, iteration=self.iteration, **row))
         self.folder.save_weights(self.iteration, self.population.weights()._asdict())

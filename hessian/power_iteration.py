@@ -29,6 +29,14 @@ class LeadingEigenvalue(NamedTuple):
     eigenvector: tf.Tensor
 
 
+class Progress(NamedTuple):
+    """Where a power iteration stands: what is found so far, the next direction [R, ...], and who is done [R]."""
+
+    found: LeadingEigenvalue
+    direction: tf.Tensor
+    done: tf.Tensor
+
+
 def leading_eigenvalue(
     loss: tf.Tensor, variable: tf.Tensor, start: tf.Tensor, max_iterations: int = MAX_ITERATIONS
 ) -> LeadingEigenvalue:
@@ -43,17 +51,31 @@ def leading_eigenvalue(
     published code: where all eigenvalues are of its size or smaller, the iteration stops at its second product, and the
     residual, which is relative, tells whether that was an eigenvalue. Scale such a loss up.
     """
-    gradient = gradient_of(loss, variable)
-    replicas = tf.shape(variable)[0]
-    nothing = tf.zeros([replicas], variable.dtype)
-    first = LeadingEigenvalue(
+    return power_iteration(loss, variable, beginning(start), max_iterations).found
+
+
+def beginning(start: tf.Tensor) -> Progress:
+    """Before the first product; start: [R, ...], not zero."""
+    replicas = tf.shape(start)[0]
+    nothing, never = tf.zeros([replicas], start.dtype), tf.zeros([replicas], tf.bool)
+    direction = _over(start, _norm(start))
+    found = LeadingEigenvalue(
         eigenvalue=nothing + np.inf,
         rayleigh=nothing,
         residual=nothing,
         iterations=tf.zeros([replicas], tf.int32),
-        converged=tf.zeros([replicas], tf.bool),
-        eigenvector=_over(start, _norm(start)),
+        converged=never,
+        eigenvector=direction,
     )
+    return Progress(found, direction, never)
+
+
+def power_iteration(loss: tf.Tensor, variable: tf.Tensor, progress: Progress, most: int) -> Progress:
+    """At most `most` further products; `leading_eigenvalue` says how.
+
+    Who calls it again with the replicas that are not done alone, spares the products of those that are.
+    """
+    gradient = gradient_of(loss, variable)
 
     def running(found, direction, done):
         return tf.logical_not(tf.reduce_all(done))
@@ -70,15 +92,11 @@ def leading_eigenvalue(
         hopeless = tf.logical_not(tf.math.is_finite(new.eigenvalue))
         return kept, onward, done | stopped | hopeless
 
-    found, _, _ = tf.while_loop(
-        running,
-        iterate,
-        (first, first.eigenvector, first.converged),
-        maximum_iterations=max_iterations,
-        back_prop=False,
-        parallel_iterations=1,
+    return Progress(
+        *tf.while_loop(
+            running, iterate, tuple(progress), maximum_iterations=most, back_prop=False, parallel_iterations=1
+        )
     )
-    return found
 
 
 def _estimate(product, direction, before) -> LeadingEigenvalue:

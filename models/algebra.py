@@ -60,6 +60,14 @@ def split_time(stacked: tf.Tensor, steps: int) -> List[tf.Tensor]:
     return tf.split(stacked, steps, axis=1)
 
 
+def merge_time(steps: tf.Tensor) -> tf.Tensor:
+    """[R, T, B, N] -> stacked [R, T * B, N]; R and B may be unknown when the graph is built."""
+    replicas, units = steps.shape[0].value, steps.shape[3].value
+    merged = tf.reshape(steps, tf.stack([tf.shape(steps)[0] if replicas is None else replicas, -1, units]))
+    merged.set_shape([replicas, None, units])
+    return merged
+
+
 def drop_first_step(stacked: tf.Tensor, steps: int) -> tf.Tensor:
     """Stacked [R, K * B, N] -> [R, (K - 1) * B, N]; free of copying for one replica."""
     batch = tf.shape(stacked)[1] // steps

@@ -8,7 +8,7 @@ from typing import Callable, NamedTuple, Sequence, Tuple
 
 import tensorflow as tf
 
-from models.algebra import product, stack_time
+from models.algebra import merge_time, product, stack_time
 from models.cells import Cell
 from models.initialisation import Weights
 from models.losses import l2_penalty
@@ -115,8 +115,6 @@ def readout_op(f: tf.Tensor, w: tf.Tensor, c: tf.Tensor, feedback: tf.Tensor) ->
 
 
 def _losses(network, weights, W_h, outputs, batch) -> Losses:
-    y = batch.y
-    targets = tf.reshape(y, [y.shape[0].value, -1, y.shape[3].value])
-    data = network.loss(outputs, targets)
+    data = network.loss(outputs, merge_time(batch.y))
     penalty = network.l2 * l2_penalty(weights.W_x, W_h, weights.w)
     return Losses(outputs, data, data + penalty)

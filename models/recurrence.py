@@ -12,6 +12,7 @@ from models.algebra import (
     MaybeZero,
     drop_first_step,
     masked,
+    merge_time,
     product,
     scaled,
     split_time,
@@ -38,7 +39,7 @@ class Recurrence:
     def __init__(self, cell: Cell, x: tf.Tensor, W_x: tf.Tensor, W_h: tf.Tensor):
         self.cell, self.W_x, self.W_h = cell, W_x, W_h
         self.steps = x.shape[1].value
-        self.x = tf.reshape(x, [x.shape[0].value, -1, x.shape[3].value])
+        self.x = merge_time(x)
         self._rates = unroll(cell, split_time(product(self.x, W_x), self.steps), W_h)
         self._W_h_transposed = tf.transpose(W_h, [0, 2, 1])
 

@@ -50,7 +50,7 @@ def test_evaluating_builds_nothing_and_keeps_memory_and_speed(population):
     seconds, memory = [], []
     for _ in range(100):
         begun = time.perf_counter()
-        population.curvature(batch)
+        population.curvature(batch, [0])
         seconds.append(time.perf_counter() - begun)
         memory.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)  # KB, the most so far
     assert memory[-1] - memory[4] < 4096
@@ -61,7 +61,7 @@ def test_evaluating_builds_nothing_and_keeps_memory_and_speed(population):
 
 def test_curvature_is_the_same_at_every_call(population):
     batch = examples(32)
-    first, second = population.curvature(batch), population.curvature(batch)
+    first, second = population.curvature(batch, [0]), population.curvature(batch, [0])
     assert np.array_equal(first.eigenvalue, second.eigenvalue) and first.eigenvalue[0] > 0
 
 
@@ -109,7 +109,13 @@ def trained(members, task, rule, steps, population=None, optimizer="sgd"):
         sets = [
             found.evaluate(stack_examples(p) for p in zip(*[d.sets[n]() for d in data])) for n in ("training", "test")
         ]
-        arrays = [loss, finite, *found.weights(), *found.curvature(batch), *found.match(batch)]
+        arrays = [
+            loss,
+            finite,
+            *found.weights(),
+            *found.curvature(batch, range(len(rates))),
+            *found.match(batch, range(len(rates))),
+        ]
         arrays += [values for one in sets for values in one.values()]
         return {member: [array[i] for array in arrays] for i, member in enumerate(replicas(config))}
 
