@@ -18,7 +18,7 @@ bptt_validation_accuracy: 0.85      # the least that a BPTT run on sequential MN
 """
 
 from pathlib import Path
-from typing import Dict, List, NamedTuple
+from typing import Dict, List, NamedTuple, Sequence
 
 import yaml
 
@@ -66,6 +66,22 @@ def read_plan(path: Path) -> Plan:
     figures = _figures(found.get("figures", {}), blocks, path)
     least = found.get("bptt_validation_accuracy", 0.0)
     return Plan(str(found.get("note", "")), bool(found.get("reduced", False)), runs, blocks, measures, figures, least)
+
+
+def only_tasks(plan: Plan, tasks: Sequence[str]) -> Plan:
+    """The part of a plan that is on these tasks. Raises ConfigError if the plan has none of one of them."""
+    known = sorted({config.task for config in plan.runs.values()})
+    for task in tasks:
+        if task not in known:
+            raise ConfigError(f"unknown task '{task}' here; known: {', '.join(known)}")
+    runs = {name: config for name, config in plan.runs.items() if config.task in tasks}
+    blocks = {block: [name for name in names if name in runs] for block, names in plan.blocks.items()}
+    blocks = {block: names for block, names in blocks.items() if names}
+    figures = {
+        figure: {role: [block for block in names if block in blocks] for role, names in roles.items()}
+        for figure, roles in plan.figures.items()
+    }
+    return plan._replace(runs=runs, blocks=blocks, figures=figures)
 
 
 def block_runs(block: dict) -> List[Config]:

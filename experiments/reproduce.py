@@ -21,7 +21,7 @@ from typing import Dict, List, Optional
 from experiments.command_line import OneLineParser
 from experiments.config import ConfigError
 from experiments.costs import estimate
-from experiments.plan import Plan, read_plan
+from experiments.plan import Plan, only_tasks, read_plan
 from experiments.run_folder import write_json
 
 HOME = Path(__file__).resolve().parent.parent
@@ -132,6 +132,7 @@ def parser() -> OneLineParser:
     p = OneLineParser("run_all.sh", __doc__)
     p.add_argument("what", nargs="?", default="quick", help=f"{', '.join(PLANS)} or FILE.yaml (default quick)")
     p.add_argument("figures", nargs="*", help="figure2 to figure12, table1, bounds (default: all, and the report)")
+    p.add_argument("--tasks", nargs="+", help="only these tasks (default: all of the file's)")
     p.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)), help="processes at once (default: all)")
     p.add_argument("--dry-run", action="store_true", help="say what would run and how long it would take")
     return p
@@ -150,6 +151,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
         p.error(f"--cores is {given.cores}; expected a whole number of at least 1")
     try:
         plan = read_plan(path)
+        if given.tasks:
+            plan = only_tasks(plan, given.tasks)
     except ConfigError as error:
         p.error(str(error))
     for name in given.figures:
