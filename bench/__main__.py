@@ -1,4 +1,4 @@
-"""What a step costs beside the matrix products that it cannot avoid, on sequential MNIST, one thread.
+"""What a step costs beside the matrix products that it cannot avoid, and what a population saves; one thread.
 
     python -m bench [--repeats N]
 
@@ -12,25 +12,28 @@ variables, reduced to one fetched number each, so that nothing is pruned or fold
     product          v and two for the weights
 """
 
-import argparse
 import sys
 import time
-from typing import Callable, List, Optional
+from typing import Callable, List, Optional, Tuple
 
 import numpy as np
 import tensorflow as tf
 
-from experiments.config import make_config
+from experiments.command_line import OneLineParser
+from experiments.config import make_config, task_of
 from experiments.population import Population
 from experiments.streams import random_stream
+from experiments.train import load_data
 from hessian.power_iteration import leading_eigenvalue
 from models import losses
 from models.cells import make_cell
 from models.initialisation import Weights, initial_weights
 from models.network import Batch, Network, plain_loss
-from tasks import Example, get_task
+from tasks import Example, get_task, stack_examples
 
 BATCH = 256
+RATE = np.array([1e-6], np.float32)
+POPULATIONS = (("pattern_generation", 30), ("delayed_match", 10))
 
 
 def milliseconds(call: Callable) -> float:
@@ -87,6 +90,39 @@ def one_thread() -> tf.compat.v1.ConfigProto:
     return tf.compat.v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
 
 
+def single_runs(task: str, size: int) -> List[Tuple[Population, Example]]:
+    """(a population of `size` seeds, its batch), and (one that holds a single network, the first one's batch)."""
+    found = []
+    for count in (size, 1):
+        config = make_config(task, "bptt", list(range(count)), [1e-6])
+        # a population of one is padded to two where it is used; here a single run is one
+        data = load_data(config)
+        batch = stack_examples([each.batch(0, None) for each in data])
+        found.append((Population(config, task_of(config)._replace(population=1)), batch))
+    return found
+
+
+def compare_population(task: str, size: int, repeats: int) -> None:
+    """Prints how many times the throughput of single runs a population has, in steps and in eigenvalues."""
+    (many, batches), (one, batch) = single_runs(task, size)
+    rates = np.full(size, 1e-6, np.float32)
+    times = in_turns(repeats, lambda: many.train(batches, rates), lambda: one.train(batch, rates[:1]))
+    report(f"{task}, {size} single steps", size * times[:, 1], "their population's step", times[:, 0])
+    together, alone = [], []
+    for _ in range(max(2, repeats // 50)):
+        together.append(milliseconds(lambda: many.curvature(batches)))
+        alone.append(sum(eigenvalue_alone(many, one, batches, replica) for replica in range(size)))
+    report(f"{task}, {size} eigenvalues", np.array(alone[1:]), "the same at once", np.array(together[1:]))
+
+
+def eigenvalue_alone(many: Population, one: Population, batches: Example, replica: int) -> float:
+    """Milliseconds for the leading eigenvalue of one replica of `many`, in the graph of `one`."""
+    one.restore([array[replica : replica + 1] for array in many.state()])
+    one.directions = many.directions[replica : replica + 1]
+    batch = Example(*[array[replica : replica + 1] for array in batches])
+    return milliseconds(lambda: one.curvature(batch))
+
+
 def power_iterations(example: Example, task) -> Callable[[int], int]:
     """A function that runs the power iteration for exactly that many products; its start is far from an eigenvector."""
     with tf.Graph().as_default() as graph:
@@ -107,7 +143,7 @@ def report(name: str, measured: np.ndarray, against: str, reference: np.ndarray)
     """Prints the median ratio of neighbours, and the medians themselves."""
     ratio = np.median(measured / reference)
     print(
-        f"{name:25} {ratio:5.2f} x {against:22} ({np.median(measured):.2f} ms, {np.median(reference):.2f} ms)",
+        f"{name:34} {ratio:5.2f} x {against:23} ({np.median(measured):.2f} ms, {np.median(reference):.2f} ms)",
         flush=True,
     )
 
@@ -127,22 +163,22 @@ def _one_number(tensor: tf.Tensor) -> tf.Tensor:
 
 def main(arguments: Optional[List[str]] = None) -> int:
     """Command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = OneLineParser("bench", __doc__)
     parser.add_argument("--repeats", type=int, default=200, help="turns of each comparison (default 200)")
     repeats = parser.parse_args(arguments).repeats
+    if repeats < 1:
+        parser.error(f"--repeats is {repeats}; expected a whole number of at least 1")
     task = get_task("seq_mnist")
     data = task.data(random_stream(0))
     batch = data.batch(0, BATCH)
     example = Example(*[array[np.newaxis] for array in batch])
     bare = BareProducts(task.steps, BATCH, task.inputs, task.units)
-    bptt = Population(make_config("seq_mnist", "bptt", [0], learning_rate=1e-6), task)
-    times = in_turns(repeats, lambda: bptt.train(example), bare.step)
+    bptt = Population(make_config("seq_mnist", "bptt", [0], [1e-6]), task)
+    times = in_turns(repeats, lambda: bptt.train(example, RATE), bare.step)
     report("bptt step", times[:, 0], "its bare products", times[:, 1])
     for rule in ("three_factor", "rflo", "mdgl", "truncated_bptt(14)", "scaled_bptt"):
-        other = Population(make_config("seq_mnist", rule, [0], learning_rate=1e-6), task)
-        times = in_turns(repeats, lambda p=other: p.train(example), lambda: bptt.train(example))
+        other = Population(make_config("seq_mnist", rule, [0], [1e-6]), task)
+        times = in_turns(repeats, lambda p=other: p.train(example, RATE), lambda: bptt.train(example, RATE))
         report(f"{rule} step", times[:, 0], "a bptt step", times[:, 1])
         other.close()
     run = power_iterations(example, task)
@@ -152,6 +188,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
     product = (times[:, 1] - times[:, 0]) / 10
     report("Hessian-vector product", product, "its bare products", times[:, 2])
     report("eigenvalue, 20 products", times[:, 0] + 19 * product, "one product in its loop", product)
+    for small, size in POPULATIONS:
+        compare_population(small, size, repeats)
     return 0
 
 

@@ -1,36 +1,139 @@
-"""The experiment files: which runs they ask for."""
+"""The experiment files: which runs and measures they ask for, and which figure is drawn from which of them.
 
-import shlex
+note: shown on every figure
+reduced: whether these are too few runs, or too short ones, for a verdict
+blocks:
+  NAME:
+    task: pattern_generation
+    rules: [bptt, three_factor]
+    seeds: 30                       # that many from 0 up, or a list
+    learning_rates: [0.01]          # or rates: chosen (the default), or chosen_on_test
+    rate_multiple: 3                # of the chosen rate
+    decays: 30                      # how often the rate is multiplied by decay_factor over the rule's length
+    settings: {iterations: 2000}    # any other field of experiments.config.Config
+    measures: [spectrum]            # of experiments.measure
+figures:
+  figure3: {main: [NAME, NAME]}     # a figure's roles, and the blocks that play them
+bptt_validation_accuracy: 0.85      # the least that a BPTT run on sequential MNIST must reach; may be left out
+"""
+
 from pathlib import Path
-from typing import Dict
+from typing import Dict, List, NamedTuple
 
 import yaml
 
-from experiments.config import Config, ConfigError, config_hash, make_config
+from experiments.config import Config, ConfigError, config_hash, make_populations
+from experiments.rates import chosen_entry
+
+BLOCK_KEYS = ("task", "rules", "seeds", "learning_rates", "rates", "rate_multiple", "decays", "settings", "measures")
+PLAN_KEYS = ("note", "reduced", "blocks", "figures", "bptt_validation_accuracy")
+RATES = ("chosen", "chosen_on_test")
+FIGURES = [f"figure{number}" for number in range(2, 13)] + ["table1", "bounds"]
 
 
-def read_plan(path: Path) -> dict:
-    """An experiment file as it stands. Raises ConfigError if it cannot be read."""
+class Plan(NamedTuple):
+    """An experiment file, worked out.
+
+    runs: {hash: configuration}. blocks: {name: hashes}. measures: {name: measures of the block's runs}. figures:
+    {figure: {role: names of blocks}}. least_accuracy: of BPTT on sequential MNIST; 0 where the file does not say.
+    """
+
+    note: str
+    reduced: bool
+    runs: Dict[str, Config]
+    blocks: Dict[str, List[str]]
+    measures: Dict[str, List[str]]
+    figures: Dict[str, Dict[str, List[str]]]
+    least_accuracy: float
+
+
+def read_plan(path: Path) -> Plan:
+    """The plan of an experiment file. Raises ConfigError, one line, for whatever is wrong in it."""
     try:
-        return yaml.safe_load(Path(path).read_text())
-    except (OSError, yaml.YAMLError) as error:
+        found = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path} cannot be read: {' '.join(str(error).split())}")
+    _check_keys(found, PLAN_KEYS, f"{path}")
+    runs, blocks, measures = {}, {}, {}
+    for name, block in _mapping(found.get("blocks"), f"blocks in {path}").items():
+        _check_keys(block, BLOCK_KEYS, f"block {name} in {path}")
+        try:
+            configs = {config_hash(config): config for config in block_runs(block)}
+        except ConfigError as error:
+            raise ConfigError(f"block {name} in {path}: {error}")
+        runs.update(configs)
+        blocks[name], measures[name] = list(configs), _names(block.get("measures", []), f"measures of block {name}")
+    figures = _figures(found.get("figures", {}), blocks, path)
+    least = found.get("bptt_validation_accuracy", 0.0)
+    return Plan(str(found.get("note", "")), bool(found.get("reduced", False)), runs, blocks, measures, figures, least)
 
 
-def planned_runs(plan: dict) -> Dict[str, Config]:
-    """{hash: configuration} of all runs of a plan. Raises ConfigError."""
-    runs = {}
-    for block in plan["runs"]:
-        for rule in block["rules"]:
-            for seed in block["seeds"]:
-                config = make_config(block["task"], rule, [seed], **block["settings"])
-                runs[config_hash(config)] = config
-    return runs
+def block_runs(block: dict) -> List[Config]:
+    """The configurations of one block. Raises ConfigError."""
+    missing = [name for name in ("task", "rules", "seeds") if name not in block]
+    if missing:
+        raise ConfigError(f"no {missing[0]} given")
+    seeds = block["seeds"]
+    if isinstance(seeds, int) and not isinstance(seeds, bool):
+        seeds = list(range(seeds))
+    configs = []
+    for rule in _names(block["rules"], "rules"):
+        settings = dict(_mapping(block.get("settings", {}), "settings"))
+        rates = _rates(block, rule, settings.get("optimizer", "sgd"))
+        if "decays" in block:
+            settings["decay_every"] = _decay_every(block, rule, seeds, settings)
+        configs += make_populations(block["task"], rule, seeds, rates, **settings)
+    return configs
 
 
-def command_line(config: Config) -> str:
-    """The options of experiments.train that give this configuration."""
-    options = {name: value for name, value in config._asdict().items() if value is not None}
-    options["seeds"] = " ".join(str(seed) for seed in config.seeds)
-    options["rule"] = shlex.quote(config.rule)
-    return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in options.items())
+def _rates(block: dict, rule: str, optimizer: str):
+    """The learning rates of a rule in a block; None leaves the choice to the configuration's default."""
+    if "learning_rates" in block:
+        return block["learning_rates"]
+    which, multiple = block.get("rates", "chosen"), block.get("rate_multiple", 1)
+    if which not in RATES:
+        raise ConfigError(f"unknown rates '{which}'; known: {', '.join(RATES)}")
+    if multiple == 1 and which == "chosen":
+        return None
+    name = "learning_rate" if which == "chosen" else "learning_rate_on_test"
+    entry = chosen_entry(block["task"], rule, optimizer)
+    if name not in entry:
+        raise ConfigError(f"no learning rate was chosen for {rule}: give learning_rates, or run experiments.sweep")
+    return [float(f"{multiple * entry[name]:.12g}")]
+
+
+def _decay_every(block, rule, seeds, settings) -> int:
+    whole = make_populations(block["task"], rule, seeds, [1.0], **settings)[0].iterations
+    return max(1, whole // block["decays"])
+
+
+def _figures(found, blocks, path) -> Dict[str, Dict[str, List[str]]]:
+    figures = {}
+    for figure, roles in _mapping(found, f"figures in {path}").items():
+        if figure not in FIGURES + ["claims"]:
+            raise ConfigError(f"unknown figure '{figure}' in {path}; known: {', '.join(FIGURES)}, claims")
+        figures[figure] = {}
+        for role, names in _mapping(roles, f"{figure} in {path}").items():
+            for name in _names(names, f"{role} of {figure}"):
+                if name not in blocks:
+                    raise ConfigError(f"unknown block '{name}' in {path}, {figure}; known: {', '.join(blocks)}")
+            figures[figure][role] = list(names)
+    return figures
+
+
+def _mapping(value, what) -> dict:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{what}: expected names and values")
+    return value
+
+
+def _names(value, what) -> List[str]:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise ConfigError(f"{what}: expected a list of names")
+    return value
+
+
+def _check_keys(found, known, what) -> None:
+    for key in _mapping(found, what):
+        if key not in known:
+            raise ConfigError(f"unknown key '{key}' in {what}; known: {', '.join(known)}")

@@ -105,7 +105,7 @@ class Population:
         self._leading = Curvature(*[getattr(found, name) for name in Curvature._fields])
         used = rule_gradient(network, weights, self._measured, config.rule, fixed)
         self._matching = match(gradient_of(network, weights, measured), used)
-        self._directions = np.stack(
+        self.directions = np.stack(
             [s("power_iteration").normal(size=matrix.shape[1:].as_list()) for s in streams]
         ).astype(np.float32)
 
@@ -145,7 +145,7 @@ class Population:
 
     def curvature(self, examples: Example) -> Curvature:
         """Leading Hessian eigenvalue on these examples, from the same random start at every call."""
-        return Curvature(*map(self._out, self._curvature(*self._in(examples), self._directions)))
+        return Curvature(*map(self._out, self._curvature(*self._in(examples), self.directions)))
 
     def match(self, examples: Example) -> Match:
         """How the rule's gradient on these examples lies to the exact one."""

@@ -1,79 +1,189 @@
-"""What run_all.sh does once the environment is there: the workflow, its end, its checks.
+"""The whole workflow for an experiment file: runs, measures, figures, verdicts, report.
 
-    ./run_all.sh quick [--cores N]    the main job at reduced length on real MNIST -> results/quick/
-    ./run_all.sh full [--cores N]     the same at the published length -> results/full/
-    ./run_all.sh rules [--cores N]    every learning rule for 2,000 iterations -> results/rules/
+    ./run_all.sh quick                 everything, reduced, in minutes -> results/quick/
+    ./run_all.sh full [FIGURE...]      the paper at its published size, or some of its figures -> results/full/
+    ./run_all.sh FILE.yaml             an experiment file of your own (experiments/plan.py) -> results/FILE/
+    ./run_all.sh full --dry-run        what would run, and the core-hours it would take
 
-Given again after an interruption, a command goes on where it was; what is finished is not repeated.
+What stands after -- goes to Snakemake as it is: a profile, a cluster. Given again after an interruption, a command goes
+on where it was; what is finished is not repeated, what failed is tried again.
 """
 
+import fcntl
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Dict, List, Optional
 
 from experiments.command_line import OneLineParser
-from experiments.config import Config, ConfigError
-from experiments.plan import planned_runs, read_plan
+from experiments.config import ConfigError
+from experiments.costs import estimate
+from experiments.plan import Plan, read_plan
+from experiments.run_folder import write_json
 
 HOME = Path(__file__).resolve().parent.parent
-PLANS = {name: HOME / "experiments" / f"{name}.yaml" for name in ("quick", "full", "rules")}
+PLANS = {path.stem: path for path in sorted((HOME / "experiments").glob("*.yaml"))}
 
 
-def workflow(plan: Path, results: Path, cores: int) -> int:
-    """Runs the workflow in the folder `results`; returns Snakemake's exit code.
+def prepare(plan: Plan, what: str, results: Path) -> None:
+    """Writes into the results folder what jobs and figures read: configs/, plan.json, selection.json."""
+    for folder in ("configs", "done", "logs", "runs"):
+        (results / folder).mkdir(parents=True, exist_ok=True)
+    for name, config in plan.runs.items():
+        path = results / "configs" / f"{name}.json"
+        if not path.exists():
+            write_json(path, config._asdict())
+    selection = {"what": what, "note": plan.note, "reduced": plan.reduced, "blocks": plan.blocks}
+    write_json(results / "selection.json", dict(selection, figures=plan.figures))
+    write_json(results / "plan.json", {"note": plan.note, "figures": plan.figures, "markers": markers(plan)})
+    for marker in (results / "done").iterdir():
+        if exit_code(marker) != 0:
+            marker.unlink()
 
-    --ignore-incomplete: what a killed workflow left is complete or absent, so there is nothing to repeat.
-    """
-    results.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(HOME / "experiments" / "Snakefile")]
-    command += ["--directory", str(results), "--cores", str(cores), "--keep-going", "--ignore-incomplete", "--nolock"]
-    command += ["--config", f"plan={plan}", f"home={HOME}"]
-    return subprocess.call(command, env=dict(os.environ, PYTHONPATH=str(HOME)))
+
+def markers(plan: Plan) -> Dict[str, List[str]]:
+    """{block: names of the files that say that its runs and measures are done}."""
+    found = {}
+    for block, names in plan.blocks.items():
+        found[block] = [f"done/{name}" for name in names]
+        found[block] += [f"done/{name}.{measure}" for name in names for measure in plan.measures[block]]
+    return found
 
 
-def weak_runs(results: Path, runs: Dict[str, Config], least: float) -> List[str]:
-    """One line for each BPTT run whose final validation accuracy is below `least` or that diverged."""
+def exit_code(marker: Path) -> int:
+    """What a job's marker says of its end; 1 if it says nothing."""
+    words = marker.read_text().split()
+    return int(words[0]) if words else 1
+
+
+def failures(results: Path) -> List[str]:
+    """One line for each run or measure that ended with an error."""
     lines = []
-    for name, config in runs.items():
-        for entry in json.loads((results / "runs" / name / "summary.json").read_text()):
-            accuracy = entry["final"]["validation_performance"]
-            if config.rule == "bptt" and (entry["status"] != "completed" or not accuracy > least):
-                lines.append(
-                    f"run {name}: BPTT {entry['status']}, validation accuracy {accuracy:.3f}, not above {least}"
-                )
+    for marker in sorted((results / "done").iterdir()):
+        code = exit_code(marker)
+        if code != 0:
+            log = results / "logs" / f"{marker.name.split('.')[0]}.log"
+            lines.append(f"{marker.name} failed with exit code {code}; see {log}")
     return lines
 
 
-def main(arguments: Optional[List[str]] = None) -> int:
-    """Command line. Exit codes: 0 done, 1 a run failed or BPTT did not learn, 2 bad input."""
-    parser = OneLineParser("run_all.sh", __doc__)
-    parser.add_argument("what", nargs="?", default="quick", help=f"one of: {', '.join(PLANS)} (default quick)")
-    parser.add_argument(
-        "--cores", type=int, default=len(os.sched_getaffinity(0)), help="processes at once (default: all)"
-    )
-    given = parser.parse_args(arguments)
-    if given.what not in PLANS:
-        parser.error(f"unknown '{given.what}'; known: {', '.join(PLANS)}, environment")
-    if given.cores < 1:
-        parser.error(f"--cores is {given.cores}; expected a whole number of at least 1")
-    results = HOME / "results" / given.what
+def weak_runs(results: Path, plan: Plan) -> List[str]:
+    """One line for each BPTT run on sequential MNIST that diverged or ended at too low a validation accuracy."""
+    lines = []
+    for name, config in plan.runs.items():
+        path = results / "runs" / name / "summary.json"
+        if (config.task, config.rule, config.optimizer) != ("seq_mnist", "bptt", "sgd") or not path.exists():
+            continue
+        for entry in json.loads(path.read_text()):
+            accuracy = entry["final"]["validation_performance"] or 0.0
+            if entry["status"] == "diverged" or not accuracy > plan.least_accuracy:
+                lines.append(f"run {name}: {entry['status']}, validation accuracy {accuracy:.3f}: BPTT did not learn")
+    return lines
+
+
+def snakemake(results: Path, cores: int, targets: List[str], more: List[str]) -> int:
+    """Runs the workflow in the folder `results`; returns Snakemake's exit code, 128 + n if told to stop by signal n.
+
+    --rerun-incomplete: a job that was killed is done again. --nolock: `locked` keeps a second workflow out.
+    """
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(HOME / "experiments" / "Snakefile")]
+    command += ["--directory", str(results), "--cores", str(cores), "--keep-going", "--rerun-incomplete", "--nolock"]
+    command += ["--rerun-triggers", "mtime", "params", "input"] + more
+    python = os.environ.get("BIOLHESS_JOB_PYTHON", sys.executable)
+    command += ["--config", f"home={HOME}", f"python={python}", "--"] + targets
+    # a session of its own: we pass a signal on to all of it, and wait until the runs have saved their state
+    process = subprocess.Popen(command, env=dict(os.environ, PYTHONPATH=str(HOME)), start_new_session=True)
+    stopped = []
+
+    def pass_on(number, frame):
+        stopped.append(number)
+        os.killpg(process.pid, signal.SIGTERM)
+
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        plan = read_plan(PLANS[given.what])
-        runs = planned_runs(plan)
+        code = process.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return 128 + stopped[0] if stopped else code
+
+
+def targets(plan: Plan, figures: List[str]) -> List[str]:
+    """What Snakemake is asked for: the report, or some figures alone."""
+    return [f"figures/{name}.png" for name in figures] or ["report.html"]
+
+
+def locked(results: Path) -> Optional[int]:
+    """A handle that holds the folder's lock until the process ends, or None if another workflow holds it."""
+    handle = os.open(str(results), os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return None
+    return handle
+
+
+def parser() -> OneLineParser:
+    """The command line of run_all.sh."""
+    p = OneLineParser("run_all.sh", __doc__)
+    p.add_argument("what", nargs="?", default="quick", help=f"{', '.join(PLANS)} or FILE.yaml (default quick)")
+    p.add_argument("figures", nargs="*", help="figure2 to figure12, table1, bounds (default: all, and the report)")
+    p.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)), help="processes at once (default: all)")
+    p.add_argument("--dry-run", action="store_true", help="say what would run and how long it would take")
+    return p
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """Command line. Exit codes: 0 done, 1 a run failed or BPTT did not learn, 2 bad input, 130 and 143 stopped."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    more = arguments[arguments.index("--") + 1 :] if "--" in arguments else []
+    p = parser()
+    given = p.parse_args(arguments[: arguments.index("--")] if "--" in arguments else arguments)
+    path = Path(given.what) if given.what.endswith((".yaml", ".yml")) else PLANS.get(given.what)
+    if path is None:
+        p.error(f"unknown '{given.what}'; known: {', '.join(PLANS)}, FILE.yaml, environment")
+    if given.cores < 1:
+        p.error(f"--cores is {given.cores}; expected a whole number of at least 1")
+    try:
+        plan = read_plan(path)
     except ConfigError as error:
-        parser.error(str(error))
-    print(f"{len(runs)} runs on {given.cores} cores; results in {results}", flush=True)
-    if workflow(PLANS[given.what], results, given.cores) != 0:
-        print(f"run_all.sh: failed; the logs are in {results / 'logs'}; the same command goes on", file=sys.stderr)
+        p.error(str(error))
+    for name in given.figures:
+        if name not in plan.figures or name == "claims":
+            p.error(f"unknown figure '{name}'; known: {', '.join(f for f in plan.figures if f != 'claims')}")
+    if given.dry_run:
+        try:
+            print(estimate(plan, HOME / "results" / path.stem, given.figures))
+        except ConfigError as error:
+            p.error(str(error))
+        return 0
+    return reproduce(p, plan, path.stem, given, more)
+
+
+def reproduce(p: OneLineParser, plan: Plan, what: str, given, more: List[str]) -> int:
+    """Runs the workflow and reports how it ended; returns the exit code."""
+    results = HOME / "results" / what
+    results.mkdir(parents=True, exist_ok=True)
+    if locked(results) is None:
+        p.error(f"another workflow works in {results}")
+    prepare(plan, what, results)
+    print(f"{len(plan.runs)} runs on {given.cores} cores; results in {results}", flush=True)
+    code = snakemake(results, given.cores, targets(plan, given.figures), more)
+    if code >= 128:
+        p.exit(code, f"{p.prog}: stopped; the same command goes on from there\n")
+    problems = failures(results) + (weak_runs(results, plan) if plan.least_accuracy else [])
+    for line in problems:
+        print(f"{p.prog}: {line}", file=sys.stderr)
+    if code != 0:
+        print(f"{p.prog}: not complete; the logs are in {results / 'logs'}; the same command goes on", file=sys.stderr)
         return 1
-    weak = weak_runs(results, runs, plan["bptt_validation_accuracy"])
-    for line in weak:
-        print(f"run_all.sh: {line}", file=sys.stderr)
-    print(f"figure: {results / 'figures' / 'figure3.png'}")
-    return 1 if weak else 0
+    for target in targets(plan, given.figures):
+        print(results / target)
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

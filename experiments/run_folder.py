@@ -54,16 +54,17 @@ class RunFolder:
         """Whether the run has been finished. (The workflow makes an empty folder of that name beforehand.)"""
         return (self.final / "summary.json").is_file()
 
-    def open(self) -> None:
-        """Makes the partial folder and locks it. Raises RunFolderError if another process works on it."""
+    def open(self, wait: bool = False) -> None:
+        """Makes the partial folder and locks it. If another process works on it, waits for that to end, or raises
+        RunFolderError."""
         (self.partial / "weights").mkdir(parents=True, exist_ok=True)
         self._lock = os.open(str(self.partial), os.O_RDONLY)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             raise RunFolderError(f"run {self.final} is being worked on by another process")
         if self.complete:  # another process finished it between our look and our lock
-            shutil.rmtree(str(self.partial))
+            shutil.rmtree(str(self.partial), ignore_errors=True)
             return
         write_json(self.partial / "config.json", as_dict(self.config))
         self._sessions = self._earlier_sessions() + [dict(_session(), seconds=0.0)]

@@ -8,6 +8,7 @@ on from its last checkpoint when the same command is given again; what is finish
 """
 
 import argparse
+import json
 import math
 import signal
 import sys
@@ -212,17 +213,17 @@ class Run:
         return entries
 
 
-def train(config: Config, root: Path, show_progress: Optional[bool] = None) -> Path:
+def train(config: Config, root: Path, show_progress: Optional[bool] = None, wait: bool = False) -> Path:
     """Trains the population of a configuration, or goes on with it; returns the finished folder.
 
-    show_progress: None shows the bar on a terminal only. Raises ConfigError, RunFolderError, DataFileError; Stopped
-    after SIGTERM or SIGINT, with a checkpoint written.
+    show_progress: None shows the bar on a terminal only. wait: for another process that trains the same.
+    Raises ConfigError, RunFolderError, DataFileError; Stopped after SIGTERM or SIGINT, with a checkpoint written.
     """
     folder = RunFolder(root, config)
     if folder.complete:
         return folder.final
     data = load_data(config)
-    folder.open()
+    folder.open(wait)
     try:
         if not folder.complete:
             _train(config, folder, data, show_progress)
@@ -367,6 +368,9 @@ def parser() -> OneLineParser:
     p.add_argument(
         "--threads", type=int, help="of TensorFlow; one process a core, one thread each, is fastest (default 1)"
     )
+    p.add_argument(
+        "--wait", action="store_true", default=False, help="if another process trains the same, wait instead of failing"
+    )
     p.add_argument("--output", type=Path, default=Path("results/runs"), help="default results/runs")
     return p
 
@@ -374,7 +378,8 @@ def parser() -> OneLineParser:
 def settings(arguments: argparse.Namespace) -> dict:
     """The settings of --config, if given, overridden by the command line's. Raises ConfigError."""
     given = dict(vars(arguments))
-    given.pop("output")
+    for name in ("output", "wait"):
+        given.pop(name)
     path, changed = given.pop("config", None), given.pop("parameter", None)
     merged = {"seeds": [0]}
     if path is not None:
@@ -402,10 +407,14 @@ def _parameters(changed: List[str]) -> dict:
 
 
 def read_settings(path: Path) -> dict:
-    """A YAML file of settings. Raises ConfigError for an unreadable file and for a key that is no setting."""
+    """A YAML file of settings, or a JSON file of all of them, as the workflow writes it.
+
+    Raises ConfigError for an unreadable file and for a key that is no setting.
+    """
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        text = path.read_text(encoding="utf-8")
+        found = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise ConfigError(f"{path} cannot be read: {' '.join(str(error).split())}")
     if not isinstance(found, dict):
         raise ConfigError(f"{path} has no settings; expected lines like 'rule: bptt'")
@@ -421,7 +430,7 @@ def main(arguments: Optional[List[str]] = None) -> None:
     given = p.parse_args(arguments)
     try:
         for config in make_populations(**settings(given)):
-            print(train(config, given.output), flush=True)
+            print(train(config, given.output, wait=given.wait), flush=True)
     except (ConfigError, RunFolderError, DataFileError) as error:
         p.exit(2, f"{p.prog}: {error}\n")
     except Stopped as error:
