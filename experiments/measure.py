@@ -77,8 +77,9 @@ class SavedRun:
         self._data = self._tools = None
 
     def evaluations(self, every: int = 1) -> List[Evaluation]:
-        """All whose eigenvalue is finite, in the order of time; of each replica those at multiples of `every`
-        iterations, and its last."""
+        """All whose eigenvalue is finite, in the order of time: those at multiples of `every` iterations, and the last
+        of each replica.
+        """
         number = {member: replica for replica, member in enumerate(self.members)}
         found = []
         for (seed, rate), rows in self.history.groupby(["seed", "learning_rate"]):

@@ -19,7 +19,8 @@ def hessian_vector_product(gradient: tf.Tensor, variable: tf.Tensor, vector: tf.
 
     gradient: `gradient_of` the loss. Built once outside a loop, it lets each product inside the loop run the
     second-order part alone. A loss that is linear in the variable has the product zero. Raises ValueError if an
-    operation of the loss has no second gradient, as TensorFlow 1's sparse softmax cross-entropy.
+    operation of the loss has no second gradient, as TensorFlow 1's sparse softmax cross-entropy and its while loops, so
+    that recurrent networks are to be unrolled.
     """
     product = _gradient(gradient, variable, grad_ys=tf.stop_gradient(vector))
     return tf.zeros_like(variable) if product is None else tf.convert_to_tensor(product)
@@ -28,5 +29,5 @@ def hessian_vector_product(gradient: tf.Tensor, variable: tf.Tensor, vector: tf.
 def _gradient(of, variable, **options):
     try:
         return tf.gradients(of, variable, **options)[0]
-    except LookupError as error:  # TensorFlow's, for an operation without a gradient or with a disabled one
+    except (LookupError, TypeError) as error:  # an operation without a gradient, or with a disabled one; a while loop
         raise ValueError(f"no gradient of {of.name} in {variable.name}: {' '.join(str(error).split())}")

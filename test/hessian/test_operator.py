@@ -113,7 +113,12 @@ def sparse_cross_entropy(variable):
     return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=[0, 1], logits=variable)
 
 
+def loop(variable):
+    return tf.while_loop(lambda i, x: i < 3, lambda i, x: (i + 1, tf.reduce_sum(variable**3) + x), (0, 0.0))[1]
+
+
 BAD = {
+    "loop": (loop, "no gradient of .*Second-order gradient for while loops not supported"),
     "other loss": (lambda variable: tf.ones([]), "does not depend on"),
     "no second gradient": (sparse_cross_entropy, "no gradient of .*second derivative"),
     "no gradient": (lambda variable: tf.reduce_sum(tf.compat.v1.bincount(tf.cast(variable, tf.int32))), "depend on"),
