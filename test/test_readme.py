@@ -1,5 +1,6 @@
-"""The README's worked example, run as printed in a copy of the project."""
+"""The README's worked examples, run as printed in a copy of the project."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -24,7 +25,8 @@ def copy(tmp_path_factory):
     folder = tmp_path_factory.mktemp("copy")
     for name in ("models", "rules", "tasks", "hessian", "experiments"):
         shutil.copytree(str(HOME / name), str(folder / name))
-    (folder / "rules" / "attenuated.py").write_text(printed("rules/attenuated.py"))
+    for path in ("rules/attenuated.py", "tasks/accumulation.py"):
+        (folder / path).write_text(printed(path))
     return folder
 
 
@@ -35,7 +37,7 @@ def run(folder, *arguments):
 
 
 def test_own_rule_is_found_and_trains(copy):
-    options = "--task seq_mnist --rule attenuated --iterations 20 --evaluate-every 10".split()
+    options = "--task delayed_match --rule attenuated --iterations 20 --evaluate-every 10".split()
     history = (copy / run(copy, "experiments.train", *options).strip() / "history.csv").read_text()
     assert len(history.splitlines()) == 4 and "attenuated" in run(copy, "experiments.train", "--help")
 
@@ -54,3 +56,19 @@ def test_own_rule_has_the_gradient_that_it_says(copy):
     run(copy, "experiments.inspect", *options)
     with np.load(str(copy / "G.npz"), allow_pickle=False) as found:
         assert found["grad_W_h"] == pytest.approx(expected, rel=1e-10, abs=1e-13)
+
+
+def test_own_task_is_trained_swept_and_measured(copy):
+    options = "--task accumulation --rule three_factor --learning-rates 0.01 0.03 --iterations 300".split()
+    assert "chosen: learning rate" in run(copy, "experiments.sweep", *options, "--seeds", "9000")
+    (entry,) = [
+        e for e in json.loads((copy / "experiments" / "chosen_rates.json").read_text()) if e["task"] == "accumulation"
+    ]
+    options = "--task accumulation --rule three_factor --seeds 0 1 --iterations 300 --parameter steps=5".split()
+    folder = copy / run(copy, "experiments.train", *options).strip()
+    entries = json.loads((folder / "summary.json").read_text())
+    assert [e["learning_rate"] for e in entries] == [entry["learning_rate"]] * 2
+    assert all(e["final"]["training_performance"] > 0.8 for e in entries)  # it learns; chance is 0.5
+    run(copy, "experiments.measure", str(folder), "--measure", "spectrum,relative_flatness")
+    spectrum = (folder / "spectrum.csv").read_text().splitlines()
+    assert len(spectrum) == 1 + 2 * 200 and (folder / "relative_flatness.csv").exists()

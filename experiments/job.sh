@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# job.sh LOG MARKER COMMAND...   runs a command, its output to the log, its exit code and seconds to the marker.
+# A command that was told to stop leaves no marker, and this script ends as it did.
+set -u
+log=$1 marker=$2 code=0
+shift 2
+SECONDS=0
+"$@" >>"$log" 2>&1 || code=$?
+if [[ $code == 130 || $code == 143 ]]; then exit "$code"; fi
+echo "$code $SECONDS" >"$marker"
