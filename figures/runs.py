@@ -1,35 +1,166 @@
-"""Finished run folders as tables. Half-written ones (`*.partial`) are never read."""
+"""A results folder as tables.
+
+    RESULTS/selection.json      what, note, reduced, blocks {block: [run]}, figures {figure: {role: [block]}}
+    RESULTS/runs/<run>/         a finished run (experiments/run_folder.py); half-written ones are never read
+    RESULTS/logs/<run>.log      what a run that failed said last
+
+A replica is one (run, seed, learning_rate). "end" is the median over a replica's last ten evaluations.
+"""
 
 import json
 from pathlib import Path
-from typing import Tuple
+from typing import Dict, List, NamedTuple, Optional
 
+import numpy as np
 import pandas as pd
+
+KEY = ["run", "seed", "learning_rate"]
+SETTINGS = ("task", "rule", "batch_size", "optimizer", "hessian_of", "hessian_on", "decay_factor", "decay_every")
+END_EVALUATIONS = 10
+ENDS = ("training_performance", "test_performance", "rho", "rho_W_h")
+REPLICA_COLUMNS = [*KEY, *SETTINGS, "performance", "status", "end_eigenvalue", "end_gap", "end_loss_gap", "hours"]
+REPLICA_COLUMNS += ["end_fixed_noise_gap", *[f"end_{name}" for name in ENDS]]
+HISTORY_COLUMNS = [*KEY, "task", "rule", "status", "iteration", "eigenvalue", "gap", "loss_gap", "converged", "rho_W_h"]
+HISTORY_COLUMNS += ["test_performance", "training_performance"]
 
 
 class RunsError(Exception):
-    """The result files needed for a figure are not there; the message is one line."""
+    """The result files needed are not there or cannot be read; the message is one line."""
 
 
-def load_runs(root: Path) -> Tuple[pd.DataFrame, pd.DataFrame]:
-    """(histories, summaries) of all finished runs under `root`.
+class Run(NamedTuple):
+    """A finished run. history: a row an evaluation; replicas: a row a replica, columns REPLICA_COLUMNS and more."""
 
-    histories: one row an evaluation, with columns run, task, rule, learning_rate, status and those of history.csv.
-    summaries: one row a replica, likewise. Raises RunsError if there is none.
+    folder: Path
+    config: dict
+    history: pd.DataFrame
+    replicas: pd.DataFrame
+    provenance: dict
+
+
+class Results(NamedTuple):
+    """All that one results folder holds. lost: {run: why} of the selected runs that are not there."""
+
+    folder: Path
+    what: str
+    note: str
+    reduced: bool
+    blocks: Dict[str, List[str]]
+    figures: Dict[str, Dict[str, List[str]]]
+    runs: Dict[str, Run]
+    lost: Dict[str, str]
+
+
+def load(folder: Path) -> Results:
+    """Reads the selection and every run that it names. Raises RunsError without a readable selection."""
+    folder = Path(folder)
+    selection = _read_json(folder / "selection.json")
+    blocks = selection.get("blocks", {})
+    runs, lost = {}, {}
+    for name in sorted({run for block in blocks.values() for run in block}):
+        try:
+            runs[name] = _load_run(folder / "runs" / name)
+        except (RunsError, KeyError, ValueError) as error:
+            lost[name] = _last_words(folder / "logs" / f"{name}.log") or str(error)
+    return Results(
+        folder,
+        selection.get("what", folder.name),
+        selection.get("note", ""),
+        bool(selection.get("reduced", False)),
+        blocks,
+        selection.get("figures", {}),
+        runs,
+        lost,
+    )
+
+
+def run_names(results: Results, figure: str, role: str) -> List[str]:
+    """The runs, finished or lost, that play `role` in `figure`.
+
+    A role other than "main" that the figure does not list is looked up in the other figures: it means the same runs.
     """
-    histories, summaries = [], []
-    for folder in sorted(Path(root).glob("*")):
-        if folder.suffix == ".partial" or not (folder / "summary.json").is_file():
-            continue
-        config = json.loads((folder / "config.json").read_text())
-        common = dict({name: config[name] for name in ("task", "rule", "learning_rate")}, run=folder.name)
-        entries = json.loads((folder / "summary.json").read_text())
-        status = {entry["final"]["seed"]: entry["status"] for entry in entries}
-        history = pd.read_csv(folder / "history.csv", float_precision="round_trip").assign(**common)
-        histories.append(history.assign(status=history.seed.map(status)))
-        for entry in entries:
-            final = {f"final_{name}": value for name, value in entry.pop("final").items()}
-            summaries.append(dict(common, seed=final.pop("final_seed"), **entry, **final))
-    if not histories:
-        raise RunsError(f"no finished runs under {root}")
-    return pd.concat(histories, ignore_index=True), pd.DataFrame(summaries)
+    roles = results.figures.get(figure, {})
+    if role not in roles and role != "main":
+        roles = next((others for others in results.figures.values() if role in others), {})
+    return sorted({run for block in roles.get(role, []) for run in results.blocks.get(block, [])})
+
+
+def replicas(results: Results, figure: str, role: str) -> pd.DataFrame:
+    """One row a replica of the role's finished runs, none if there are none; columns REPLICA_COLUMNS and more."""
+    tables = [results.runs[name].replicas for name in run_names(results, figure, role) if name in results.runs]
+    return _together(tables, REPLICA_COLUMNS)
+
+
+def histories(results: Results, figure: str, role: str) -> pd.DataFrame:
+    """One row an evaluation of the role's finished runs, columns HISTORY_COLUMNS and more."""
+    tables = [results.runs[name].history for name in run_names(results, figure, role) if name in results.runs]
+    return _together(tables, HISTORY_COLUMNS)
+
+
+def measures(results: Results, figure: str, role: str, file: str, columns: List[str]) -> pd.DataFrame:
+    """The rows of a measure file (`spectrum.csv` and the like), with columns KEY, task, rule, status and `columns`."""
+    tables = []
+    for name in run_names(results, figure, role):
+        if name in results.runs and (results.runs[name].folder / file).is_file():
+            run = results.runs[name]
+            table = pd.read_csv(str(run.folder / file), float_precision="round_trip").assign(run=name)
+            tables.append(table.merge(run.replicas[[*KEY, "task", "rule", "status"]], on=KEY))
+    return _together(tables, [*KEY, "task", "rule", "status", *columns])
+
+
+def ends(table: pd.DataFrame, column: str) -> pd.Series:
+    """Median of `column` over each replica's last ten rows, indexed by KEY; nan where there is no number."""
+    ordered = table.sort_values("iteration", kind="stable").groupby(KEY).tail(END_EVALUATIONS)
+    return pd.to_numeric(ordered[column], errors="coerce").groupby([ordered[name] for name in KEY]).median()
+
+
+def _load_run(folder: Path) -> Run:
+    if not (folder / "summary.json").is_file():
+        raise RunsError("not finished: no summary")
+    config, summary = _read_json(folder / "config.json"), _read_json(folder / "summary.json")
+    provenance = _read_json(folder / "provenance.json") if (folder / "provenance.json").is_file() else {}
+    try:
+        history = pd.read_csv(str(folder / "history.csv"), float_precision="round_trip").assign(run=folder.name)
+    except OSError as error:
+        raise RunsError(f"history.csv: {error.strerror}")
+    table = _replica_table(folder.name, config, summary, history, provenance)
+    # the Cartesian settings of the run are the replicas' own: a history row needs them to be grouped
+    history = history.merge(table[[*KEY, "task", "rule", "status"]], on=KEY)
+    return Run(folder, config, history, table, provenance)
+
+
+def _replica_table(name: str, config: dict, summary: list, history: pd.DataFrame, provenance: dict) -> pd.DataFrame:
+    common = {setting: config.get(setting) for setting in SETTINGS}
+    common["performance"] = (config.get("task_constants") or {}).get("performance", "accuracy")
+    common["hours"] = provenance.get("seconds", np.nan) / 3600 / len(summary)
+    rows = []
+    for entry in summary:
+        final = {f"final_{key}": value for key, value in entry.get("final", {}).items()}
+        identity = {key: entry.get(key, final.get(f"final_{key}")) for key in ("seed", "learning_rate")}
+        own = {key: value for key, value in entry.items() if key not in ("final", "seed", "learning_rate")}
+        rows.append(dict(run=name, **identity, **common, **own, **final))
+    table = pd.DataFrame(rows)
+    for column in ENDS:
+        if column in history:
+            table = table.merge(ends(history, column).rename(f"end_{column}").reset_index(), on=KEY, how="left")
+    return table
+
+
+def _together(tables: List[pd.DataFrame], columns: List[str]) -> pd.DataFrame:
+    together = pd.concat(tables, ignore_index=True, sort=False) if tables else pd.DataFrame(columns=columns)
+    return together.reindex(columns=list(dict.fromkeys([*columns, *together.columns])))
+
+
+def _read_json(path: Path):
+    try:
+        return json.loads(path.read_text())
+    except OSError as error:
+        raise RunsError(f"{path}: {error.strerror}")
+    except ValueError:
+        raise RunsError(f"{path} is not JSON")
+
+
+def _last_words(log: Path) -> Optional[str]:
+    lines = log.read_text(errors="replace").split("\n") if log.is_file() else []
+    said = [line.strip() for line in lines if line.strip()]
+    return said[-1] if said else None
