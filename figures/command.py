@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Callable, Iterable, List, Optional
 
-from figures.runs import RunsError
+from figures.runs import Results, RunsError, load
+from figures.style import save
 
 
 def figure_command(
@@ -25,3 +26,15 @@ def figure_command(
     except OSError as error:
         parser.exit(2, f"{name}: {error.filename}: {error.strerror}\n")
     return 0
+
+
+def picture_command(
+    name: str, description: str, draw: Callable[[Results], tuple], arguments: Optional[List[str]]
+) -> int:
+    """The command of a figure: draw(results) gives the picture and its tables, written to OUTPUT/NAME.*"""
+
+    def write(folder: Path, output: Path) -> Iterable[Path]:
+        picture, tables = draw(load(folder))
+        return save(picture, output / name, tables)
+
+    return figure_command(f"figures.{name}", description, write, arguments)

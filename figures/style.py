@@ -19,6 +19,7 @@ RULES = {
     "mdgl": ("MDGL", "#009E73"),
     "scaled_bptt": ("Three-factor, theory", "#0072B2"),
 }
+STEP_RULES = ("bptt", "three_factor", "scaled_bptt")  # those that Figures 4, 6 and 12 C compare
 TRUNCATED = "#56B4E9"
 SECOND_COLOUR = "#CC79A7"  # a rule's second condition (scheduled learning rate)
 TASKS = {
@@ -133,4 +134,5 @@ def save(figure: plt.Figure, path_without_ending: Path, tables: Dict[str, pd.Dat
 def positive(values) -> np.ndarray:
     """Floats with what a logarithmic axis cannot show, zero and below, as nan."""
     numbers = np.asarray(values, dtype=float)
-    return np.where(numbers > 0, numbers, np.nan)
+    with np.errstate(invalid="ignore"):
+        return np.where(numbers > 0, numbers, np.nan)

@@ -10,6 +10,7 @@ equality or of a number: the interval inside the margin (`reproduced`) or beside
 `inconclusive`, as always where a group has fewer than 5 replicas or more than 20 % diverged.
 """
 
+import functools
 import json
 import sys
 from pathlib import Path
@@ -48,20 +49,22 @@ def read_published(path: Path = PUBLISHED) -> dict:
 
 def judged(results: Results, published: dict) -> List[dict]:
     """One row a claim, task and group: groups, statistic, interval, p, verdict and its reason."""
+    # the same replicas serve many claims, tasks and groups
+    values = functools.lru_cache(maxsize=None)(functools.partial(replica_values, results))
     rows = []
     for claim in published["claims"]:
         for task in claim["tasks"]:
             for names in claim["groups"]:
-                rows.append(_row(results, claim, task, names, published["settings"]))
+                rows.append(_row(values, claim, task, names, published["settings"]))
     table = pd.DataFrame(rows)
     table["p_corrected"] = table.groupby("figure").p.transform(lambda p: pd.Series(statistics.holm(p), index=p.index))
     verdicts = [_verdict(row, published["settings"], results.reduced) for row in table.to_dict("records")]
     return table.assign(verdict=[v for v, _ in verdicts], reason=[why for _, why in verdicts]).to_dict("records")
 
 
-def _row(results: Results, claim: dict, task: str, names: List[str], settings: dict) -> dict:
+def _row(values: Callable, claim: dict, task: str, names: List[str], settings: dict) -> dict:
     measures = [claim["measure"], claim.get("measure_of_second", claim["measure"])] + [claim["measure"]] * len(names)
-    groups = [_group(results, claim["figure"], task, name, measure) for name, measure in zip(names, measures)]
+    groups = [_group(values, claim["figure"], task, name, measure) for name, measure in zip(names, measures)]
     random = statistics.generator(f"{claim['id']} {task} {' '.join(names)}")
     row = {
         "claim": claim["id"],
@@ -90,9 +93,9 @@ def _row(results: Results, claim: dict, task: str, names: List[str], settings: d
     return {**row, **outcome}
 
 
-def _group(results: Results, figure: str, task: str, name: str, measure: str) -> Group:
+def _group(values: Callable, figure: str, task: str, name: str, measure: str) -> Group:
     role, rule = name.split(":")
-    table = replica_values(results, figure, role, measure)
+    table = values(figure, role, measure)
     table = table[(table.task == task) & (table.rule == rule)]
     return Group(group_label(role, rule), finite(table.value), table)
 

@@ -88,3 +88,71 @@ def ends(key, n, eigenvalue=100.0, eigenvalue_sd=0.2, gap=0.1, gap_sd=0.01, **ot
 def measure(folder, file, rows):
     """Writes a measure file into a run's folder."""
     pd.DataFrame(rows).to_csv(str(folder / file), index=False)
+
+
+TASKS = {"seq_mnist": 5, "pattern_generation": 30, "delayed_match": 30}
+RULES = {
+    "bptt": dict(eigenvalue=200.0, gap=0.05, gap_sd=0.01, training=0.97, test=0.9, rho=1.0),
+    "three_factor": dict(eigenvalue=2000.0, gap=0.12, gap_sd=0.04, training=0.92, test=0.75, rho=0.05),
+    "rflo": dict(eigenvalue=1500.0, gap=0.14, gap_sd=0.05, training=0.9, test=0.7, rho=-0.03),
+    "mdgl": dict(eigenvalue=900.0, gap=0.09, gap_sd=0.03, training=0.93, test=0.8, rho=0.2),
+    "scaled_bptt": dict(eigenvalue=1900.0, gap=0.1, gap_sd=0.04, training=0.96, test=0.8, rho=0.05),
+}
+TRUNCATIONS = {"seq_mnist": (7, 14, 21), "pattern_generation": (13, 25, 38), "delayed_match": (5, 10, 15)}
+FIGURES = ("figure2", "figure3", "figure4", "figure6", "figure7", "figure8", "figure9", "figure10", "figure11")
+
+
+def complete(root, **selection):
+    """A results folder with runs for every figure, as far as possible with the paper's outcome; the root folder."""
+    folder = ResultsFolder(root, **selection)
+    for task, n in TASKS.items():
+        for rule, properties in RULES.items():
+            name = f"{task}-{rule}"
+            run = folder.run(name, task, rule, ends(name, n, **properties), diverged=(1,) if rule == "rflo" else ())
+            _measures(run, n, steep=rule != "bptt")
+            for figure in (*FIGURES, "table1", "bounds"):
+                folder.play(figure, "main", name)
+            for figure, role in (("figure12", "triple"), ("figure5", "uniform"), ("table1", "early")):
+                folder.play(figure, role, name)
+        for steps in TRUNCATIONS[task]:
+            rule = f"truncated_bptt({steps})"
+            own = ends(rule, n, **dict(RULES["bptt"], eigenvalue=100.0 * steps))
+            folder.run(f"{task}-{steps}", task, rule, own, evaluations=12 + steps)
+            folder.play("figure9", "main", f"{task}-{steps}")
+        scheduled = dict(RULES["three_factor"], eigenvalue=700.0, gap=0.09)
+        folder.run(f"{task}-s", task, "three_factor", ends("s", n, **scheduled), decay_factor=0.8)
+        folder.play("figure5", "scheduled", f"{task}-s")
+        for rule in ("bptt", "three_factor"):
+            rates = (0.003, 0.01, 0.03)
+            own = [
+                dict(e, eigenvalue=e["eigenvalue"] * (1 + k % 3) ** 2, gap=e["gap"] * (1 + k % 3))
+                for k, e in enumerate(ends(rule, 3 * n, **RULES[rule]))
+            ]
+            folder.run(f"{task}-{rule}-rates", task, rule, own, rates=rates)
+            folder.play("figure12", "rates", f"{task}-{rule}-rates")
+    return folder.save()
+
+
+def _measures(run, n, steep):
+    """Spectra k^-1.5 or k^-1, flatness, alignments."""
+    random, key = np.random.RandomState(n), {"learning_rate": 0.01}
+    spectra, laws, flatness, alignment = [], [], [], []
+    for seed in range(n):
+        slope = (1.5 if steep else 1.0) + 0.05 * random.randn()
+        scale = 1000 * np.exp(0.3 * random.randn())
+        own = dict(key, seed=seed)
+        spectra += [dict(own, rank=k, eigenvalue=(-1) ** k * scale * k**-slope) for k in range(1, 201)]
+        laws += [
+            dict(own, top=top, l2=l2, slope=slope, alpha=1 + 1 / slope)
+            for top in (50, 100, 200)
+            for l2 in ("with", "without")
+        ]
+        for iteration in range(0, 3000, 250):
+            flat = (8.0 if steep else 1.0) * np.exp(0.2 * random.randn())
+            flatness.append(dict(own, iteration=iteration, relative_flatness=flat))
+            for top in (5, 10, 20):
+                pair = {"error_alignment": 0.02 + 0.01 * random.rand(), "gradient_alignment": 0.3 + 0.1 * random.rand()}
+                alignment.append(dict(own, iteration=iteration, top=top, **pair))
+    files = {"spectrum": spectra, "power_law": laws, "relative_flatness": flatness, "alignment": alignment}
+    for name, rows in files.items():
+        measure(run, f"{name}.csv", rows)
