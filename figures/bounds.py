@@ -70,7 +70,8 @@ def _panel(axis, rows: pd.DataFrame, task: str, rule: str) -> List[pd.DataFrame]
         empty(axis)
         return []
     style, drawn = rule_style(rule), []
-    for column, dashes, label in (("eigenvalue", "-", "eigenvalue"), ("bound", ":", r"1/($|\rho|\,\eta$)")):
+    lines = [("eigenvalue", "-", "eigenvalue"), ("bound", ":", r"1/($|\rho|\,\eta$)")]
+    for column, dashes, label in lines[: 1 if rule == "bptt" else 2]:  # under BPTT rho = 1
         curve = mean_curve(rows, column, logarithmic=True)
         axis.plot(curve.iteration, curve["mean"], dashes, linewidth=1.5, color=style["color"], label=label)
         axis.fill_between(curve.iteration, curve.low, curve.high, color=style["color"], alpha=0.15, linewidth=0)

@@ -9,6 +9,7 @@ from typing import Dict, Iterable, List
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import MaxNLocator
 
 from figures import statistics
 from figures.runs import KEY, Results, histories
@@ -19,6 +20,7 @@ CURVE_CAPTION = (
     "Lines: mean over runs; shaded: standard deviation. A run that has stopped keeps its last value to the end of its "
     "group's longest. Diverged runs are left out and counted in the legend."
 )
+HEADROOM = 1.5  # of a histogram's axis, for the legend
 LOG_CAPTION = "Mean and standard deviation are those of the logarithm, as the axis is. "
 
 
@@ -131,10 +133,12 @@ def histograms(axis: plt.Axes, groups: Dict[str, np.ndarray], styles: Dict[str, 
             colour = styles[name]["color"]
             axis.hist(values, bins, alpha=0.3, color=colour)
             axis.hist(values, bins, histtype="step", linewidth=1.2, color=colour, label=styles[name]["label"])
-            axis.axvline(values.mean(), color=colour, linestyle="--", linewidth=1.3)
+            axis.axvline(values.mean(), ymax=1 / HEADROOM, color=colour, linestyle="--", linewidth=1.3)
     axis.set_xlabel(label)
     axis.set_ylabel("Runs")
-    legend(axis)
+    axis.set_ylim(0, HEADROOM * axis.get_ylim()[1])
+    axis.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    legend(axis, loc="upper right")
 
 
 def scatter(axis: plt.Axes, groups: Dict[str, pd.DataFrame], styles: Dict[str, dict], label: str) -> dict:
@@ -167,6 +171,6 @@ def _points(table: pd.DataFrame) -> np.ndarray:
 
 def _correlation_text(found: dict) -> str:
     return (
-        f"n = {found['n']}; Pearson r = {found['pearson']:.2f}, p = {found['pearson_p']:.1g};"
-        f" Spearman r = {found['spearman']:.2f}, p = {found['spearman_p']:.1g}"
+        f"n = {found['n']}, Pearson r = {found['pearson']:.2f} (p = {found['pearson_p']:.1g})\n"
+        f"Spearman r = {found['spearman']:.2f} (p = {found['spearman_p']:.1g})"
     )

@@ -37,6 +37,8 @@ def draw(results: Results) -> tuple:
             found = scatter(axes[row][column], own, {rule: rule_style(rule)}, gap_label(of_task))
             correlations.append(dict(found, task=task, rule=rule))
         drawn.append(eigenvalue_panel(axes[2][column], history[history.task == task], task))
+    for axis in axes[0]:
+        axis.set_title(axis.get_title(), fontsize=11, pad=24)  # above the lines that name the correlation
     for axis, letter, text in zip(axes[:, 0], "ABC", (*map(rule_label, WITHIN), "Three times the rate")):
         axis.set_ylabel(f"{letter}) {text}\n{axis.get_ylabel() or 'Leading Hessian eigenvalue'}")
     tables = {"": table, "_correlations": pd.DataFrame(correlations)}

@@ -10,6 +10,7 @@ import pandas as pd
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402  (the backend comes first)
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter  # noqa: E402
 
 # Okabe and Ito (2008); rule -> (label in the paper, colour)
 RULES = {
@@ -82,9 +83,27 @@ def panels(rows: int, tasks: List[str], note: str, height: float = 2.9):
         axis.tick_params(labelsize=8)
         axis.xaxis.label.set_size(9)
         axis.yaxis.label.set_size(9)
-    figure.tight_layout(h_pad=2.0, w_pad=2.0)
     show_note(figure, note)
     return figure, axes
+
+
+def layout(figure: plt.Figure) -> None:
+    """Last touches, when everything is drawn: readable logarithmic ticks, and no label over another."""
+    for axis in figure.axes:
+        for scale, side in ((axis.get_xscale(), axis.xaxis), (axis.get_yscale(), axis.yaxis)):
+            if scale == "log":
+                _readable_ticks(side)
+    if len(figure.axes) > 1:
+        figure.tight_layout(h_pad=1.5, w_pad=1.5)
+
+
+def _readable_ticks(side) -> None:
+    low, high = side.get_view_interval()
+    narrow = np.log10(high / low) < 2.2  # so few whole powers of ten that they say too little
+    side.set_major_locator(LogLocator(subs=(1, 2, 5) if narrow else (1,), numticks=12))
+    side.set_minor_formatter(NullFormatter())
+    if narrow and 1e-3 <= low and high < 1e5:
+        side.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
 
 
 def show_note(figure: plt.Figure, note: str) -> None:
@@ -118,6 +137,7 @@ def save(figure: plt.Figure, path_without_ending: Path, tables: Dict[str, pd.Dat
     tables: {"" or a suffix such as "_groups": rows}.
     """
     path_without_ending.parent.mkdir(parents=True, exist_ok=True)
+    layout(figure)
     paths = []
     for ending, metadata in ((".png", {"Software": None}), (".pdf", {"CreationDate": None})):
         path = Path(str(path_without_ending) + ending)

@@ -99,7 +99,8 @@ def _picture(table: pd.DataFrame, unit: str, note: str):
 def _cell(mean: float, sd: float, n: Optional[int] = None) -> str:
     if np.isnan(mean):
         return "no runs"
-    return f"{mean:.3g} ± {sd:.2g}" + (f" (n = {n})" if n is not None else "")
+    digits = 0 if mean >= 100 else 2
+    return f"{mean:.{digits}f} ± {sd:.{digits}f}" + (f" (n = {n})" if n is not None else "")
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
