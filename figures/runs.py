@@ -1,24 +1,45 @@
-"""Finished runs as tables, chosen by the results folder's selection.json; half-written runs are never read.
+"""A results folder as tables.
 
-selection.json: {"what": "quick", "note": "REDUCED: ...", "reduced": true, "blocks": {name: [run, ...]},
-                 "figures": {figure: {role: [block, ...]}}}
+    RESULTS/selection.json      what, note, reduced, blocks {block: [run]}, figures {figure: {role: [block]}}
+    RESULTS/runs/<run>/         a finished run (experiments/run_folder.py); half-written ones are never read
+    RESULTS/logs/<run>.log      what a run that failed said last
+
+A replica is one (run, seed, learning_rate). "end" is the median over a replica's last ten evaluations.
 """
 
 import json
 from pathlib import Path
-from typing import Dict, List, NamedTuple
+from typing import Dict, List, NamedTuple, Optional
 
+import numpy as np
 import pandas as pd
 
-SETTINGS = ("task", "rule", "optimizer", "hessian_of", "hessian_on", "batch_size", "decay_factor", "iterations")
+KEY = ["run", "seed", "learning_rate"]
+SETTINGS = ("task", "rule", "batch_size", "optimizer", "hessian_of", "hessian_on", "decay_factor", "decay_every")
+END_EVALUATIONS = 10
+ENDS = ("training_performance", "test_performance", "rho", "rho_W_h")
+REPLICA_COLUMNS = [*KEY, *SETTINGS, "performance", "status", "end_eigenvalue", "end_gap", "end_loss_gap", "hours"]
+REPLICA_COLUMNS += ["end_fixed_noise_gap", *[f"end_{name}" for name in ENDS]]
+HISTORY_COLUMNS = [*KEY, "task", "rule", "status", "iteration", "eigenvalue", "gap", "loss_gap", "converged", "rho_W_h"]
+HISTORY_COLUMNS += ["test_performance", "training_performance"]
 
 
 class RunsError(Exception):
-    """The result files needed for a figure are not there; the message is one line."""
+    """The result files needed are not there or cannot be read; the message is one line."""
 
 
-class Selection(NamedTuple):
-    """What the results folder holds; fields as in selection.json, `folder` is where it lies."""
+class Run(NamedTuple):
+    """A finished run. history: a row an evaluation; replicas: a row a replica, columns REPLICA_COLUMNS and more."""
+
+    folder: Path
+    config: dict
+    history: pd.DataFrame
+    replicas: pd.DataFrame
+    provenance: dict
+
+
+class Results(NamedTuple):
+    """All that one results folder holds. lost: {run: why} of the selected runs that are not there."""
 
     folder: Path
     what: str
@@ -26,91 +47,120 @@ class Selection(NamedTuple):
     reduced: bool
     blocks: Dict[str, List[str]]
     figures: Dict[str, Dict[str, List[str]]]
+    runs: Dict[str, Run]
+    lost: Dict[str, str]
 
 
-class Runs(NamedTuple):
-    """The runs that play a role in a figure.
-
-    histories: one row an evaluation and replica: run, those of SETTINGS, task_label, status, columns of history.csv.
-    replicas: one row a replica: the same of its summary.json, with `final` spread out as final_*.
-    missing: hashes of runs that are planned and have no results (failed, or not made yet).
-    """
-
-    histories: pd.DataFrame
-    replicas: pd.DataFrame
-    missing: List[str]
-
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing to draw."""
-        return self.replicas.empty
-
-
-def read_selection(folder: Path) -> Selection:
-    """Raises RunsError if the folder has none."""
-    path = Path(folder) / "selection.json"
-    try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise RunsError(f"{path} cannot be read: {error}")
-    return Selection(Path(folder), *[found[name] for name in Selection._fields[1:]])
-
-
-def members(selection: Selection, figure: str, role: str) -> List[str]:
-    """Hashes of the runs that play a role in a figure, each once; none if the role is not filled."""
-    names = selection.figures.get(figure, {}).get(role, [])
-    return list(dict.fromkeys(run for name in names for run in selection.blocks[name]))
-
-
-def load(selection: Selection, figure: str, role: str = "main") -> Runs:
-    """The runs that play a role in a figure; empty tables if there are none."""
-    return load_runs(selection, members(selection, figure, role))
-
-
-def load_runs(selection: Selection, hashes: List[str]) -> Runs:
-    """The runs of these hashes."""
-    histories, replicas, missing = [], [], []
-    for run in hashes:
-        folder = selection.folder / "runs" / run
-        if not (folder / "summary.json").is_file():
-            missing.append(run)
-            continue
-        common = _common(folder)
-        entries = json.loads((folder / "summary.json").read_text())
-        status = pd.DataFrame(entries)[["seed", "learning_rate", "status"]]
-        history = pd.read_csv(str(folder / "history.csv"), float_precision="round_trip")
-        histories.append(history.merge(status, on=["seed", "learning_rate"]).assign(**common))
-        for entry in entries:
-            final = {f"final_{name}": value for name, value in entry.pop("final").items()}
-            replicas.append(dict(common, **entry, **final))
-    empty = pd.DataFrame(columns=["run", "task", "rule", "seed", "learning_rate", "status"])
-    return Runs(
-        pd.concat(histories, ignore_index=True, sort=False) if histories else empty,
-        pd.DataFrame(replicas) if replicas else empty,
-        missing,
+def load(folder: Path) -> Results:
+    """Reads the selection and every run that it names. Raises RunsError without a readable selection."""
+    folder = Path(folder)
+    selection = _read_json(folder / "selection.json")
+    blocks = selection.get("blocks", {})
+    runs, lost = {}, {}
+    for name in sorted({run for block in blocks.values() for run in block}):
+        try:
+            runs[name] = _load_run(folder / "runs" / name)
+        except (RunsError, KeyError, ValueError) as error:
+            lost[name] = _last_words(folder / "logs" / f"{name}.log") or str(error)
+    return Results(
+        folder,
+        selection.get("what", folder.name),
+        selection.get("note", ""),
+        bool(selection.get("reduced", False)),
+        blocks,
+        selection.get("figures", {}),
+        runs,
+        lost,
     )
 
 
-def load_measure(selection: Selection, figure: str, role: str, measure: str) -> pd.DataFrame:
-    """A measure of experiments.measure (spectrum, power_law, relative_flatness, alignment, taylor) of a role's runs.
+def run_names(results: Results, figure: str, role: str) -> List[str]:
+    """The runs, finished or lost, that play `role` in `figure`.
 
-    Columns run, SETTINGS, task_label, status and the measure's own; empty where no run has it.
+    A role other than "main" that the figure does not list is looked up in the other figures: it means the same runs.
     """
+    roles = results.figures.get(figure, {})
+    if role not in roles and role != "main":
+        roles = next((others for others in results.figures.values() if role in others), {})
+    return sorted({run for block in roles.get(role, []) for run in results.blocks.get(block, [])})
+
+
+def replicas(results: Results, figure: str, role: str) -> pd.DataFrame:
+    """One row a replica of the role's finished runs, none if there are none; columns REPLICA_COLUMNS and more."""
+    tables = [results.runs[name].replicas for name in run_names(results, figure, role) if name in results.runs]
+    return _together(tables, REPLICA_COLUMNS)
+
+
+def histories(results: Results, figure: str, role: str) -> pd.DataFrame:
+    """One row an evaluation of the role's finished runs, columns HISTORY_COLUMNS and more."""
+    tables = [results.runs[name].history for name in run_names(results, figure, role) if name in results.runs]
+    return _together(tables, HISTORY_COLUMNS)
+
+
+def measures(results: Results, figure: str, role: str, file: str, columns: List[str]) -> pd.DataFrame:
+    """The rows of a measure file (`spectrum.csv` and the like), with columns KEY, task, rule, status and `columns`."""
     tables = []
-    for run in members(selection, figure, role):
-        folder = selection.folder / "runs" / run
-        if (folder / f"{measure}.csv").is_file() and (folder / "summary.json").is_file():
-            status = pd.DataFrame(json.loads((folder / "summary.json").read_text()))
-            table = pd.read_csv(str(folder / f"{measure}.csv"), float_precision="round_trip")
-            table = table.merge(status[["seed", "learning_rate", "status"]], on=["seed", "learning_rate"])
-            tables.append(table.assign(**_common(folder)))
-    columns = ["run", "task", "rule", "seed", "learning_rate", "status"]
-    return pd.concat(tables, ignore_index=True, sort=False) if tables else pd.DataFrame(columns=columns)
+    for name in run_names(results, figure, role):
+        if name in results.runs and (results.runs[name].folder / file).is_file():
+            run = results.runs[name]
+            table = pd.read_csv(str(run.folder / file), float_precision="round_trip").assign(run=name)
+            tables.append(table.merge(run.replicas[[*KEY, "task", "rule", "status"]], on=KEY))
+    return _together(tables, [*KEY, "task", "rule", "status", *columns])
 
 
-def _common(folder: Path) -> dict:
-    """The columns that all replicas of a run share."""
-    config = json.loads((folder / "config.json").read_text())
-    return dict(
-        {name: config[name] for name in SETTINGS}, run=folder.name, task_label=config["task_constants"]["label"]
-    )
+def ends(table: pd.DataFrame, column: str) -> pd.Series:
+    """Median of `column` over each replica's last ten rows, indexed by KEY; nan where there is no number."""
+    ordered = table.sort_values("iteration", kind="stable").groupby(KEY).tail(END_EVALUATIONS)
+    return pd.to_numeric(ordered[column], errors="coerce").groupby([ordered[name] for name in KEY]).median()
+
+
+def _load_run(folder: Path) -> Run:
+    if not (folder / "summary.json").is_file():
+        raise RunsError("not finished: no summary")
+    config, summary = _read_json(folder / "config.json"), _read_json(folder / "summary.json")
+    provenance = _read_json(folder / "provenance.json") if (folder / "provenance.json").is_file() else {}
+    try:
+        history = pd.read_csv(str(folder / "history.csv"), float_precision="round_trip").assign(run=folder.name)
+    except OSError as error:
+        raise RunsError(f"history.csv: {error.strerror}")
+    table = _replica_table(folder.name, config, summary, history, provenance)
+    # the Cartesian settings of the run are the replicas' own: a history row needs them to be grouped
+    history = history.merge(table[[*KEY, "task", "rule", "status"]], on=KEY)
+    return Run(folder, config, history, table, provenance)
+
+
+def _replica_table(name: str, config: dict, summary: list, history: pd.DataFrame, provenance: dict) -> pd.DataFrame:
+    common = {setting: config.get(setting) for setting in SETTINGS}
+    common["performance"] = (config.get("task_constants") or {}).get("performance", "accuracy")
+    common["hours"] = provenance.get("seconds", np.nan) / 3600 / len(summary)
+    rows = []
+    for entry in summary:
+        final = {f"final_{key}": value for key, value in entry.get("final", {}).items()}
+        identity = {key: entry.get(key, final.get(f"final_{key}")) for key in ("seed", "learning_rate")}
+        own = {key: value for key, value in entry.items() if key not in ("final", "seed", "learning_rate")}
+        rows.append(dict(run=name, **identity, **common, **own, **final))
+    table = pd.DataFrame(rows)
+    for column in ENDS:
+        if column in history:
+            table = table.merge(ends(history, column).rename(f"end_{column}").reset_index(), on=KEY, how="left")
+    return table
+
+
+def _together(tables: List[pd.DataFrame], columns: List[str]) -> pd.DataFrame:
+    together = pd.concat(tables, ignore_index=True, sort=False) if tables else pd.DataFrame(columns=columns)
+    return together.reindex(columns=list(dict.fromkeys([*columns, *together.columns])))
+
+
+def _read_json(path: Path):
+    try:
+        return json.loads(path.read_text())
+    except OSError as error:
+        raise RunsError(f"{path}: {error.strerror}")
+    except ValueError:
+        raise RunsError(f"{path} is not JSON")
+
+
+def _last_words(log: Path) -> Optional[str]:
+    lines = log.read_text(errors="replace").split("\n") if log.is_file() else []
+    said = [line.strip() for line in lines if line.strip()]
+    return said[-1] if said else None

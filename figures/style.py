@@ -1,13 +1,16 @@
 """The look that all figures share: one colour a rule, everywhere, from a palette safe for colour-blind readers."""
 
+import re
 from pathlib import Path
-from typing import List
+from typing import Dict, Iterable, List
 
 import matplotlib
 import numpy as np
+import pandas as pd
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402  (the backend comes first)
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter  # noqa: E402
 
 # Okabe and Ito (2008); rule -> (label in the paper, colour)
 RULES = {
@@ -17,43 +20,139 @@ RULES = {
     "mdgl": ("MDGL", "#009E73"),
     "scaled_bptt": ("Three-factor, theory", "#0072B2"),
 }
+STEP_RULES = ("bptt", "three_factor", "scaled_bptt")  # those that Figures 4, 6 and 12 C compare
+TRUNCATED = "#56B4E9"
+SECOND_COLOUR = "#CC79A7"  # a rule's second condition (scheduled learning rate)
+TASKS = {
+    "seq_mnist": "Sequential MNIST",
+    "pattern_generation": "Pattern generation",
+    "delayed_match": "Delayed match to sample",
+}
+DASHES = ["-", "--", ":", "-."]
+WARNING = "#AA0000"
 
 
-def rule_style(rule: str) -> dict:
-    """Line label and colour of a rule; a rule that is not the paper's has its own name and a grey line."""
-    if rule.startswith("truncated_bptt("):
-        return {"label": "Trunc " + rule[len("truncated_bptt(") : -1], "color": "#56B4E9"}
-    label, colour = RULES.get(rule, (rule, "#777777"))
-    return {"label": label, "color": colour}
+def truncated_steps(rule: str) -> int:
+    """X of `truncated_bptt(X)`; 0 for any other rule."""
+    found = re.match(r"truncated_bptt\((\d+)\)$", rule)
+    return int(found.group(1)) if found else 0
+
+
+def rule_label(rule: str) -> str:
+    """The paper's name of a rule; a rule that is not the paper's keeps its own."""
+    return f"Trunc {truncated_steps(rule)}" if truncated_steps(rule) else RULES.get(rule, (rule,))[0]
+
+
+def rule_style(rule: str, among: Iterable[str] = ()) -> dict:
+    """Label, colour, dashes of a rule's line. among: the panel's rules; truncations differ by dashes."""
+    truncations = sorted((other for other in set(among) if truncated_steps(other)), key=truncated_steps)
+    dashes = DASHES[truncations.index(rule) % len(DASHES)] if rule in truncations else "-"
+    colour = TRUNCATED if truncated_steps(rule) else RULES.get(rule, (rule, "#777777"))[1]
+    return {"label": rule_label(rule), "color": colour, "linestyle": dashes}
 
 
 def rule_order(rule: str) -> tuple:
-    """Sorting key: the paper's rules in the order of its figures, then the others by name."""
+    """Sorting key: the paper's rules in its figures' order, then truncations by length, then the others by name."""
     names = list(RULES)
-    return (names.index(rule) if rule in names else len(names), rule)
+    return (names.index(rule) if rule in names else len(names), truncated_steps(rule), rule)
 
 
-def log_mean_line(axis: plt.Axes, x, values, rule: str, remark: str = "") -> None:
-    """Mean line and shaded standard deviation over runs, both of log10(values), on a logarithmic axis.
+def group_label(role: str, rule: str) -> str:
+    """What a group of runs is called: the rule, and its role where that is not the usual one."""
+    return rule_label(rule) if role == "main" else f"{rule_label(rule)} ({role.replace('_', ' ')})"
 
-    values: [runs, len(x)], positive; no run draws a label alone.
-    remark: added to the rule's label. A linear standard deviation would reach below zero for a few runs of wide spread.
+
+def task_label(task: str) -> str:
+    """The paper's name of a task; a task that is not the paper's keeps its own."""
+    return TASKS.get(task, task)
+
+
+def task_columns(tasks: Iterable[str]) -> List[str]:
+    """The paper's three tasks, which always have their columns, then the others by name."""
+    return [*TASKS, *sorted(set(tasks) - set(TASKS))]
+
+
+def panels(rows: int, tasks: List[str], note: str, height: float = 2.9):
+    """(figure, axes [rows, len(tasks)]): a task's name above each column, the note, if any, in red above all."""
+    figure, axes = plt.subplots(rows, len(tasks), figsize=(3.9 * len(tasks), height * rows + 0.3), squeeze=False)
+    for axis, task in zip(axes[0], tasks):
+        axis.set_title(task_label(task), fontsize=11)
+    for axis in axes.flat:
+        axis.spines["top"].set_visible(False)
+        axis.spines["right"].set_visible(False)
+        axis.tick_params(labelsize=8)
+        axis.xaxis.label.set_size(9)
+        axis.yaxis.label.set_size(9)
+    show_note(figure, note)
+    return figure, axes
+
+
+def layout(figure: plt.Figure) -> None:
+    """Last touches, when everything is drawn: readable logarithmic ticks, and no label over another."""
+    for axis in figure.axes:
+        for scale, side in ((axis.get_xscale(), axis.xaxis), (axis.get_yscale(), axis.yaxis)):
+            if scale == "log":
+                _readable_ticks(side)
+    if len(figure.axes) > 1:
+        figure.tight_layout(h_pad=1.5, w_pad=1.5)
+
+
+def _readable_ticks(side) -> None:
+    low, high = side.get_view_interval()
+    narrow = np.log10(high / low) < 2.2  # so few whole powers of ten that they say too little
+    side.set_major_locator(LogLocator(subs=(1, 2, 5) if narrow else (1,), numticks=12))
+    side.set_minor_formatter(NullFormatter())
+    if narrow and 1e-3 <= low and high < 1e5:
+        side.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+
+
+def show_note(figure: plt.Figure, note: str) -> None:
+    """The note in red above the picture; nothing if there is none."""
+    if note:
+        top = 1 + 0.12 / figure.get_size_inches()[1]
+        figure.text(0.5, top, note, ha="center", va="bottom", fontsize=10, color=WARNING)
+
+
+def empty(axis: plt.Axes, said: str = "no runs") -> None:
+    """A panel without data says so."""
+    axis.set_xticks([])
+    axis.set_yticks([])
+    axis.text(0.5, 0.5, said, transform=axis.transAxes, ha="center", va="center", fontsize=9, color="#777777")
+
+
+def legend(axis: plt.Axes, **options) -> None:
+    """A small legend without frame, if there is anything to name."""
+    if axis.get_legend_handles_labels()[0]:
+        axis.legend(frameon=False, **{"fontsize": 7, "handlelength": 1.8, **options})
+
+
+def lost_remark(diverged: int, total: int) -> str:
+    """What a legend adds to a rule some of whose replicas diverged."""
+    return f"\n({diverged} of {total} diverged)" if diverged else ""
+
+
+def save(figure: plt.Figure, path_without_ending: Path, tables: Dict[str, pd.DataFrame]) -> List[Path]:
+    """Writes PNG and PDF without dates, and the CSVs behind them; the same data give the same bytes. Returns the paths.
+
+    tables: {"" or a suffix such as "_groups": rows}.
     """
-    logs = np.log10(values) if len(values) else np.full((1, len(x)), np.nan)
-    mean, sd = logs.mean(axis=0), logs.std(axis=0, ddof=1) if len(logs) > 1 else np.zeros(len(x))
-    style = rule_style(rule)
-    axis.plot(x, 10**mean, linewidth=1.6, label=style["label"] + remark, color=style["color"])
-    axis.fill_between(x, 10 ** (mean - sd), 10 ** (mean + sd), color=style["color"], alpha=0.2, linewidth=0)
-    axis.set_yscale("log")
-
-
-def save(figure: plt.Figure, path_without_ending: Path) -> List[Path]:
-    """Writes PNG and PDF without dates, so that the same data give the same files; returns their paths."""
     path_without_ending.parent.mkdir(parents=True, exist_ok=True)
+    layout(figure)
     paths = []
     for ending, metadata in ((".png", {"Software": None}), (".pdf", {"CreationDate": None})):
         path = Path(str(path_without_ending) + ending)
-        figure.savefig(str(path), dpi=200, bbox_inches="tight", metadata=metadata)
+        figure.savefig(str(path), dpi=160, bbox_inches="tight", metadata=metadata)
         paths.append(path)
     plt.close(figure)
+    for suffix, table in tables.items():
+        path = Path(f"{path_without_ending}{suffix}.csv")
+        table.to_csv(str(path), index=False)
+        paths.append(path)
     return paths
+
+
+def positive(values) -> np.ndarray:
+    """Floats with what a logarithmic axis cannot show, zero and below, as nan."""
+    numbers = np.asarray(values, dtype=float)
+    with np.errstate(invalid="ignore"):
+        return np.where(numbers > 0, numbers, np.nan)

@@ -1,28 +1,32 @@
-"""One table of all run summaries.
+"""One table of all replicas: settings, status, values at the end of training and at its last evaluation.
 
-python -m figures.summaries RUNS OUTPUT.csv
+python -m figures.summaries RESULTS OUTPUT
 """
 
-import argparse
 import sys
 from pathlib import Path
 from typing import List, Optional
 
-from figures.runs import RunsError, load_runs
+import pandas as pd
+
+from figures.command import figure_command
+from figures.runs import KEY, REPLICA_COLUMNS, load
+
+
+def write(folder: Path, output: Path) -> List[Path]:
+    """Writes OUTPUT/summaries.csv, one row a replica; returns its path in a list."""
+    tables = [run.replicas for run in load(folder).runs.values()]
+    table = pd.concat(tables, sort=False) if tables else pd.DataFrame(columns=REPLICA_COLUMNS)
+    # hours depend on the machine: they belong to the provenance, and this table is compared byte for byte
+    table = table.drop(columns="hours").sort_values(["task", "rule", *KEY], kind="stable")
+    output.mkdir(parents=True, exist_ok=True)
+    table.to_csv(str(output / "summaries.csv"), index=False)
+    return [output / "summaries.csv"]
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
     """Command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="figures.summaries", description=__doc__)
-    parser.add_argument("runs", type=Path)
-    parser.add_argument("output", type=Path)
-    given = parser.parse_args(arguments)
-    try:
-        _, summaries = load_runs(given.runs)
-    except RunsError as error:
-        parser.exit(2, f"{parser.prog}: {error}\n")
-    summaries.sort_values(["task", "rule", "seed"]).to_csv(given.output, index=False)
-    return 0
+    return figure_command("figures.summaries", __doc__, write, arguments)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,54 @@
+"""Figure 12: A, B) gap against eigenvalue within one rule over learning rates; C) Figure 4 at three times the rate.
+
+python -m figures.figure12 RESULTS OUTPUT
+"""
+
+import sys
+from typing import List, Optional
+
+import pandas as pd
+
+from figures.command import picture_command
+from figures.curves import CURVE_CAPTION, CURVE_COLUMNS, LOG_CAPTION, eigenvalue_panel, scatter
+from figures.gaps import ended, gap_label
+from figures.runs import Results, histories
+from figures.style import STEP_RULES, panels, rule_label, rule_style, task_columns
+
+ROLES = ("rates", "triple")
+TITLE = "Within one rule, and Figure 4 at three times the learning rate"
+CAPTION = (
+    "A, B: gap against leading eigenvalue at the end of training within one rule, over the grid of learning rates. "
+    "C: leading eigenvalue along training at three times the rate of Figure 4. " + LOG_CAPTION + CURVE_CAPTION
+)
+WITHIN = ("bptt", "three_factor")
+
+
+def draw(results: Results) -> tuple:
+    """(picture, {"": A and B, a row a replica, "_correlations": a row a task and rule, "_c": a row an iteration})."""
+    table, history = ended(results, "figure12", "rates"), histories(results, "figure12", "triple")
+    table, history = table[table.rule.isin(WITHIN)], history[history.rule.isin(STEP_RULES)]
+    tasks = task_columns([*table.task, *history.task])
+    picture, axes = panels(3, tasks, results.note)
+    correlations, drawn = [], []
+    for column, task in enumerate(tasks):
+        of_task = table[table.task == task]
+        for row, rule in enumerate(WITHIN):
+            own = {rule: of_task[of_task.rule == rule]}
+            found = scatter(axes[row][column], own, {rule: rule_style(rule)}, gap_label(of_task))
+            correlations.append(dict(found, task=task, rule=rule))
+        drawn.append(eigenvalue_panel(axes[2][column], history[history.task == task], task))
+    for axis in axes[0]:
+        axis.set_title(axis.get_title(), fontsize=11, pad=24)  # above the lines that name the correlation
+    for axis, letter, text in zip(axes[:, 0], "ABC", (*map(rule_label, WITHIN), "Three times the rate")):
+        axis.set_ylabel(f"{letter}) {text}\n{axis.get_ylabel() or 'Leading Hessian eigenvalue'}")
+    tables = {"": table, "_correlations": pd.DataFrame(correlations)}
+    return picture, {**tables, "_c": pd.concat(drawn, ignore_index=True)[CURVE_COLUMNS]}
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """Command line; returns the exit code."""
+    return picture_command("figure12", __doc__, draw, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,63 @@
+"""Figure 5: the three-factor rule with a large, then decaying learning rate beside its uniform one, and BPTT.
+
+python -m figures.figure5 RESULTS OUTPUT
+"""
+
+import sys
+from typing import Dict, List, Optional
+
+import pandas as pd
+
+from figures.command import picture_command
+from figures.curves import CURVE_CAPTION, CURVE_COLUMNS, LOG_CAPTION, draw_curves, histograms
+from figures.gaps import ended, gap_label, gaps, group_rows
+from figures.runs import Results, histories
+from figures.style import SECOND_COLOUR, panels, rule_style, task_columns
+
+ROLES = ("uniform", "scheduled")
+TITLE = "Learning rate schedule as a remedy"
+CAPTION = (
+    "Top: leading Hessian eigenvalue along training. Bottom: distribution of the gap at its end, dashed lines at the "
+    "means. Scheduled: three times the uniform rate at first, then decaying. " + LOG_CAPTION + CURVE_CAPTION
+)
+GROUPS = {"BPTT": ("uniform", "bptt"), "Three-factor": ("uniform", "three_factor")}
+GROUPS["Three-factor, scheduled"] = ("scheduled", "three_factor")
+STYLES = {"BPTT": rule_style("bptt"), "Three-factor": rule_style("three_factor")}
+STYLES["Three-factor, scheduled"] = {"label": "Three-factor, scheduled", "color": SECOND_COLOUR, "linestyle": "--"}
+
+
+def draw(results: Results) -> tuple:
+    """(picture, {"": a row a task, group and iteration, "_replicas": a row a replica, "_groups": a row a group})."""
+    history = {role: histories(results, "figure5", role) for role in ROLES}
+    table = {role: ended(results, "figure5", role) for role in ROLES}
+    everything = pd.concat(table.values(), ignore_index=True)
+    tasks = task_columns(everything.task)
+    picture, axes = panels(2, tasks, results.note)
+    drawn = []
+    for column, task in enumerate(tasks):
+        curves = _groups(history, task)
+        drawn.append(draw_curves(axes[0][column], curves, STYLES, "eigenvalue").assign(task=task))
+        values = {name: gaps(rows) for name, rows in _groups(table, task).items()}
+        histograms(axes[1][column], values, STYLES, gap_label(everything[everything.task == task]))
+    axes[0][0].set_ylabel("Leading Hessian eigenvalue\n(mean and sd of its log)")
+    tables = {"": pd.concat(drawn, ignore_index=True)[CURVE_COLUMNS]}
+    return picture, {**tables, "_replicas": everything, "_groups": group_rows(everything)}
+
+
+def _groups(tables: Dict[str, pd.DataFrame], task: str) -> Dict[str, pd.DataFrame]:
+    """{group: its rows of `task`}, those that have any."""
+    groups = {}
+    for name, (role, rule) in GROUPS.items():
+        rows = tables[role][(tables[role].task == task) & (tables[role].rule == rule)]
+        if len(rows):
+            groups[name] = rows
+    return groups
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """Command line; returns the exit code."""
+    return picture_command("figure5", __doc__, draw, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""Figure 7: the Hessian's eigenvalues by rank at the end of training, and the slope of their power-law decay.
+
+python -m figures.figure7 RESULTS OUTPUT
+"""
+
+import sys
+from typing import List, Optional
+
+import numpy as np
+import pandas as pd
+
+from figures.command import picture_command
+from figures.curves import by_rule, styles_of
+from figures.gaps import is_published_rule
+from figures.measures import finite
+from figures.runs import Results, measures
+from figures.style import empty, legend, panels, positive, task_columns
+
+ROLES = ("main",)
+TITLE = "Hessian spectrum and its power-law decay"
+CAPTION = (
+    "Top: magnitude of the leading eigenvalues by rank, mean and standard deviation of the logarithm. Bottom: "
+    "slope s of the decay, eigenvalue ~ rank^-s, over the top 50, 100 and 200, one point a run, dash at the mean; "
+    "larger = steeper."
+)
+TOPS = (50, 100, 200)
+LAW_COLUMNS = ["top", "l2", "slope", "alpha", "alpha_error", "decay"]
+
+
+def draw(results: Results) -> tuple:
+    """(picture, {"": a row a task, rule and rank, "_slopes": a row a replica and fit})."""
+    spectra = _published(measures(results, "figure7", "main", "spectrum.csv", ["rank", "eigenvalue"]))
+    laws = _published(measures(results, "figure7", "main", "power_law.csv", LAW_COLUMNS))
+    tasks = task_columns([*spectra.task, *laws.task])
+    picture, axes = panels(2, tasks, results.note)
+    drawn = []
+    for column, task in enumerate(tasks):
+        drawn += _spectra(axes[0][column], spectra[spectra.task == task], task)
+        _slopes(axes[1][column], laws[(laws.task == task) & (laws.l2 == "with")])
+    axes[0][0].set_ylabel("Eigenvalue magnitude\n(mean and sd of its log)")
+    axes[1][0].set_ylabel("Slope of the power law")
+    columns = ["task", "rule", "rank", "n", "mean", "low", "high"]
+    table = pd.concat(drawn, ignore_index=True) if drawn else pd.DataFrame(columns=columns)
+    return picture, {"": table[columns], "_slopes": laws}
+
+
+def _published(table: pd.DataFrame) -> pd.DataFrame:
+    published = np.array([is_published_rule(rule) for rule in table.rule], dtype=bool)
+    return table[published & (table.status != "diverged")]
+
+
+def _spectra(axis, rows: pd.DataFrame, task: str) -> List[pd.DataFrame]:
+    groups, drawn = by_rule(rows), []
+    styles = styles_of(groups)
+    for rule, group in groups.items():
+        magnitudes = np.log(positive(group.eigenvalue.astype(float).abs()))
+        by_rank = pd.Series(magnitudes, index=group["rank"].values.astype(int)).groupby(level=0)
+        mean, sd = by_rank.mean(), by_rank.std(ddof=1).fillna(0.0)
+        low, high = np.exp(mean - sd), np.exp(mean + sd)
+        axis.plot(mean.index, np.exp(mean), linewidth=1.5, **styles[rule])
+        axis.fill_between(mean.index, low, high, color=styles[rule]["color"], alpha=0.18, linewidth=0)
+        drawn.append(
+            pd.DataFrame({"task": task, "rule": rule, "rank": mean.index, "n": by_rank.count().values}).assign(
+                mean=np.exp(mean.values), low=low.values, high=high.values
+            )
+        )
+    if not drawn:
+        empty(axis)
+        return drawn
+    axis.set_xscale("log")
+    axis.set_yscale("log")
+    axis.set_xlabel("Rank")
+    legend(axis)
+    return drawn
+
+
+def _slopes(axis, rows: pd.DataFrame) -> None:
+    groups = by_rule(rows)
+    styles = styles_of(groups)
+    for position, (rule, group) in enumerate(groups.items()):
+        shift = 0.16 * (position - (len(groups) - 1) / 2)
+        for place, top in enumerate(TOPS):
+            values = finite(group[group.top == top].slope)
+            # side by side in the order of the replicas: the same place for the same data
+            spread = np.linspace(-0.05, 0.05, len(values)) if len(values) > 1 else np.zeros(len(values))
+            axis.plot(place + shift + spread, values, ".", markersize=3, alpha=0.6, color=styles[rule]["color"])
+            if len(values):
+                axis.plot(place + shift, values.mean(), "_", markersize=11, color=styles[rule]["color"])
+    if not groups:
+        empty(axis)
+        return
+    axis.set_xticks(range(len(TOPS)))
+    axis.set_xticklabels([f"top {top}" for top in TOPS])
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """Command line; returns the exit code."""
+    return picture_command("figure7", __doc__, draw, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""Figure 8: relative flatness of the readout along training, one line a rule.
+
+python -m figures.figure8 RESULTS OUTPUT
+"""
+
+import sys
+from typing import List, Optional
+
+import pandas as pd
+
+from figures.command import picture_command
+from figures.curves import CURVE_CAPTION, CURVE_COLUMNS, LOG_CAPTION, by_rule, draw_curves, styles_of
+from figures.gaps import is_published_rule
+from figures.runs import Results, measures
+from figures.style import panels, task_columns
+
+ROLES = ("main",)
+TITLE = "Relative flatness of the readout along training"
+CAPTION = (
+    "Larger = sharper. Values of zero and below have no logarithm and are left out. " + LOG_CAPTION + CURVE_CAPTION
+)
+
+
+def draw(results: Results) -> tuple:
+    """(picture, {"": a row a task, rule and iteration})."""
+    table = measures(results, "figure8", "main", "relative_flatness.csv", ["iteration", "relative_flatness"])
+    table = table[[is_published_rule(rule) for rule in table.rule]]
+    tasks = task_columns(table.task)
+    picture, axes = panels(1, tasks, results.note)
+    drawn = []
+    for axis, task in zip(axes[0], tasks):
+        groups = by_rule(table[table.task == task])
+        drawn.append(draw_curves(axis, groups, styles_of(groups), "relative_flatness").assign(task=task))
+    axes[0][0].set_ylabel("Relative flatness measure\n(mean and sd of its log)")
+    return picture, {"": pd.concat(drawn, ignore_index=True)[CURVE_COLUMNS]}
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """Command line; returns the exit code."""
+    return picture_command("figure8", __doc__, draw, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

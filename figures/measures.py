@@ -1,0 +1,126 @@
+"""One number a replica: what claims and figures compare."""
+
+import re
+from typing import Callable, Dict
+
+import numpy as np
+import pandas as pd
+
+from figures.runs import KEY, Results, ends, histories, measures, replicas
+
+
+def replica_values(results: Results, figure: str, role: str, measure: str) -> pd.DataFrame:
+    """The role's replicas (figures.runs.replicas) with a column `value`: nan if diverged or not measured.
+
+    measure: a name in MEASURES, or slope_K, gradient_alignment_K, error_alignment_K for the top K. Raises KeyError.
+    """
+    table = replicas(results, figure, role)
+    if table.empty:
+        return table.assign(value=np.nan)
+    name, top = re.match(r"(.*?)_?(\d*)$", measure).groups()
+    if name in TOP_MEASURES:
+        value = TOP_MEASURES[name](results, figure, role, int(top))
+    else:
+        value = MEASURES[measure](results, figure, role)
+    table = table.drop(columns="value", errors="ignore").merge(value.rename("value").reset_index(), on=KEY, how="left")
+    table["value"] = pd.to_numeric(table.value, errors="coerce").where(table.status != "diverged")
+    return table
+
+
+def early_stopped(results: Results, figure: str, role: str) -> pd.DataFrame:
+    """BPTT's first evaluation at or above the mean end test performance of the three-factor rule (Table 1).
+
+    One row a BPTT replica that gets there, columns KEY, iteration, test_performance, eigenvalue, gap, loss_gap, target.
+    """
+    ended = replicas(results, figure, role)
+    target = ended[(ended.rule == "three_factor") & (ended.status != "diverged")].end_test_performance.mean()
+    history = histories(results, figure, role)
+    reached = history[(history.rule == "bptt") & (history.test_performance.astype(float) >= target)]
+    first = reached.sort_values("iteration", kind="stable").groupby(KEY).head(1).assign(target=target)
+    return first[[*KEY, "iteration", "test_performance", "eigenvalue", "gap", "loss_gap", "target"]]
+
+
+def _column(name: str, factor: float = 1.0) -> Callable:
+    def value(results, figure, role):
+        return factor * pd.to_numeric(replicas(results, figure, role).set_index(KEY)[name], errors="coerce")
+
+    return value
+
+
+def _early(name: str, factor: float = 1.0) -> Callable:
+    def value(results, figure, role):
+        return factor * early_stopped(results, figure, role).set_index(KEY)[name].astype(float)
+
+    return value
+
+
+def bound_products(history: pd.DataFrame) -> pd.Series:
+    """eigenvalue * learning rate * |rho|, evaluation by evaluation: Theorem 1 bounds it by 1. rho = 1 under BPTT."""
+    rho = history.rho_W_h.astype(float).abs().where(history.rule != "bptt", 1.0)
+    return history.eigenvalue.astype(float) * history.learning_rate.astype(float) * rho
+
+
+def _bound_ratio(results: Results, figure: str, role: str) -> pd.Series:
+    history = histories(results, figure, role)
+    return ends(history.assign(product=bound_products(history)), "product")
+
+
+def _rho(results: Results, figure: str, role: str) -> pd.Series:
+    history = histories(results, figure, role)
+    return ends(history.assign(size=history.rho_W_h.astype(float).abs()), "size")
+
+
+def _converged(results: Results, figure: str, role: str) -> pd.Series:
+    """Share of a replica's evaluations whose power iteration converged."""
+    history = histories(results, figure, role)
+    return history.converged.astype(float).groupby([history[name] for name in KEY]).mean()
+
+
+def _relative_flatness(results: Results, figure: str, role: str) -> pd.Series:
+    columns = ["iteration", "relative_flatness"]
+    return ends(measures(results, figure, role, "relative_flatness.csv", columns), "relative_flatness")
+
+
+def _slope(results: Results, figure: str, role: str, top: int) -> pd.Series:
+    """Of the loss' Hessian as it is: the L2 term, where there is one, included."""
+    table = measures(results, figure, role, "power_law.csv", ["top", "l2", "slope"])
+    return table[(table.top == top) & (table.l2 == "with")].groupby(KEY).slope.first()
+
+
+def _alignment(name: str) -> Callable:
+    def value(results, figure, role, top):
+        table = measures(results, figure, role, "alignment.csv", ["iteration", "top", name])
+        return ends(table[table.top == top], name)
+
+    return value
+
+
+MEASURES: Dict[str, Callable] = {
+    "eigenvalue": _column("end_eigenvalue"),
+    "gap": _column("end_gap"),
+    "gap_points": _column("end_gap", 100.0),
+    "loss_gap": _column("end_loss_gap"),
+    "fixed_noise_gap": _column("end_fixed_noise_gap"),
+    "training_performance": _column("end_training_performance"),
+    "hours": _column("hours"),
+    "early_eigenvalue": _early("eigenvalue"),
+    "early_gap": _early("gap"),
+    "early_gap_points": _early("gap", 100.0),
+    "early_loss_gap": _early("loss_gap"),
+    "bound_ratio": _bound_ratio,
+    "rho": _rho,
+    "converged": _converged,
+    "relative_flatness": _relative_flatness,
+}
+TOP_MEASURES: Dict[str, Callable] = {
+    "slope": _slope,
+    "gradient_alignment": _alignment("gradient_alignment"),
+    "error_alignment": _alignment("error_alignment"),
+}
+LOGARITHMIC = ("eigenvalue", "early_eigenvalue", "bound_ratio", "rho")
+
+
+def finite(values: pd.Series) -> np.ndarray:
+    """The numbers of a column `value`, those that exist and are finite."""
+    numbers = values.values.astype(float)
+    return numbers[np.isfinite(numbers)]

@@ -1,0 +1,176 @@
+"""The report: one page that opens from disk, with every verdict and figure, their settings, times and versions.
+
+    python -m figures.report RESULTS OUTPUT
+
+reads what the other modules wrote to OUTPUT (verdicts.json, PNGs) and writes OUTPUT/report.html, which fetches nothing.
+"""
+
+import base64
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import Dict, List, Optional
+
+import jinja2
+import pandas as pd
+
+from figures.command import figure_command
+from figures.runs import Results, RunsError, load, replicas, run_names
+from figures.style import rule_label, rule_order, task_label
+from figures.verdicts import read_published
+
+FIGURES = [f"figure{number}" for number in range(2, 13)] + ["table1", "bounds"]
+TEMPLATE = Path(__file__).with_suffix(".html.j2")
+SETTINGS = ["optimizer", "batch_size", "decay_factor", "decay_every", "hessian_of", "hessian_on"]
+MARKS = {"reproduced": "✓", "not reproduced": "✗", "inconclusive": "?"}
+
+
+def page(results: Results, output: Path) -> str:
+    """The report as HTML. Raises RunsError if OUTPUT has no verdicts."""
+    verdicts = _verdicts(output / "verdicts.json")
+    sections = [_section(results, output, name, verdicts) for name in FIGURES]
+    others = [row for row in verdicts if row["figure"] not in FIGURES]
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters.update(number=number, slug=lambda text: "".join(c if c.isalnum() else "-" for c in text))
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        paper=read_published()["paper"],
+        what=results.what,
+        note=results.note or ("REDUCED" if results.reduced else ""),
+        reduced=results.reduced,
+        counts=pd.Series([row["verdict"] for row in verdicts], dtype=object).value_counts().to_dict(),
+        families=_families(verdicts),
+        marks=MARKS,
+        sections=sections,
+        others=others,
+        other_settings=_settings_of(results, sorted({(row["figure"], row["figure"]) for row in others})),
+        lost=results.lost,
+        diverged=_diverged(results),
+        provenance=provenance(results),
+    )
+
+
+def number(value, digits: int = 3) -> str:
+    """A number to `digits` significant places, as a person would write it; a dash if there is none."""
+    if value is None or value == "" or pd.isna(value):
+        return "–"
+    value = float(value)
+    if value and not 1e-4 <= abs(value) < 1e5:
+        return f"{value:.{digits - 1}e}"
+    return f"{value:.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
+
+
+def _verdicts(path: Path) -> List[dict]:
+    if not path.is_file():
+        raise RunsError(f"{path} is missing: run figures.verdicts first")
+    rows = json.loads(path.read_text())
+    for row in rows:
+        places = [place for place in ("first", "second", "third", "fourth") if row.get(f"n_{place}") is not None]
+        names = ("n", "mean", "sd", "low", "high", "diverged", "training")
+        row["sides"] = [{name: row.get(f"{name}_{place}") for name in names} for place in places]
+        for side, label in zip(row["sides"], row["groups"].split(" / ")):
+            side["label"] = label
+    return rows
+
+
+def _families(verdicts: List[dict]) -> List[dict]:
+    """The verdicts by figure, in the order of the report."""
+    names = [*FIGURES, *dict.fromkeys(row["figure"] for row in verdicts if row["figure"] not in FIGURES)]
+    families = [{"name": name, "rows": [row for row in verdicts if row["figure"] == name]} for name in names]
+    return [dict(family, title=title(family["name"])) for family in families if family["rows"]]
+
+
+def title(name: str) -> str:
+    """`Figure 2`, `Table 1`, `Bounds`; a family of claims without a figure has its own words."""
+    for prefix in ("figure", "table"):
+        if name.startswith(prefix) and name[len(prefix) :].isdigit():
+            return f"{prefix.capitalize()} {name[len(prefix) :]}"
+    return name.replace("_", " ").capitalize()
+
+
+def _section(results: Results, output: Path, name: str, verdicts: List[dict]) -> dict:
+    module = importlib.import_module(f"figures.{name}")
+    picture = output / f"{name}.png"
+    return {
+        "name": name,
+        "heading": f"{title(name)}: {module.TITLE}" if name in FIGURES[:-1] else module.TITLE,
+        "caption": module.CAPTION,
+        "picture": base64.b64encode(picture.read_bytes()).decode() if picture.is_file() else "",
+        "claims": _claims(row for row in verdicts if row["figure"] == name),
+        "settings": _settings_of(results, [(name, role) for role in module.ROLES]),
+        "tables": sorted(path.name for path in output.glob(f"{name}*.csv") if path.stem.split("_")[0] == name),
+    }
+
+
+def _claims(rows) -> List[dict]:
+    """One entry a claim: what the paper says, and how often our groups and tasks came to each verdict."""
+    claims: Dict[str, dict] = {}
+    for row in rows:
+        claim = claims.setdefault(row["claim"], {"says": row["says"], "place": row["place"], "verdicts": []})
+        claim["verdicts"].append({"where": f"{row['task_label']}, {row['groups']}", "verdict": row["verdict"]})
+    return list(claims.values())
+
+
+def _settings_of(results: Results, roles: List[tuple]) -> List[dict]:
+    """One row a role, task, rule and settings: rates, replicas, diverged, lost runs, hours in all."""
+    rows = []
+    for figure, role in roles:
+        table = replicas(results, figure, role)
+        keys = ["task", "rule", *SETTINGS]
+        # a setting that a task does not have is None, which grouping would drop
+        table = table.assign(**{key: table[key].fillna("–") for key in keys})
+        for values, group in table.groupby(keys, sort=False):
+            rates = sorted(set(group.learning_rate.astype(float)))
+            row = dict(zip(keys, values), role=role, replicas=len(group), hours=float(group.hours.astype(float).sum()))
+            row.update(
+                task=task_label(row["task"]), rule=rule_label(row["rule"]), order=(row["task"], rule_order(row["rule"]))
+            )
+            row.update(rates=", ".join(f"{rate:g}" for rate in rates), diverged=int((group.status == "diverged").sum()))
+            row["iterations"] = int(pd.to_numeric(group.get("final_iteration", pd.Series([0]))).max())
+            row["constant"] = float(row["decay_factor"]) == 1.0 if row["decay_factor"] != "–" else True
+            rows.append(row)
+        lost = [name for name in run_names(results, figure, role) if name in results.lost]
+        if lost:
+            rows.append({"role": role, "lost": lost, "order": ("~", (0,))})
+    return sorted(rows, key=lambda row: (row["role"], row["order"]))
+
+
+def _diverged(results: Results) -> List[dict]:
+    """The replicas that diverged, one row each."""
+    tables = [run.replicas[run.replicas.status == "diverged"] for run in results.runs.values()]
+    table = pd.concat(tables, sort=False) if tables else pd.DataFrame()
+    columns = ["run", "task", "rule", "seed", "learning_rate", "diverged_at"]
+    return table.reindex(columns=columns).sort_values(columns[1:]).to_dict("records")
+
+
+def provenance(results: Results) -> dict:
+    """What all runs together were made with: commits, versions, hosts, processors, their wall time and number."""
+    found: Dict[str, set] = {"commit": set(), "host": set(), "processor": set(), "python": set(), "packages": set()}
+    seconds = 0.0
+    for run in results.runs.values():
+        seconds += run.provenance.get("seconds", 0.0)
+        for session in [run.provenance, *run.provenance.get("sessions", [])]:
+            for key in ("commit", "host", "processor", "python"):
+                found[key].update({str(session[key])} if session.get(key) else ())
+            found["packages"].update(f"{name} {version}" for name, version in session.get("packages", {}).items())
+    listed = {key: ", ".join(sorted(values)) or "unknown" for key, values in found.items()}
+    total = sum(len(run.replicas) for run in results.runs.values())
+    return dict(listed, hours=seconds / 3600, runs=len(results.runs), replicas=total)
+
+
+def write(folder: Path, output: Path) -> List[Path]:
+    """Writes OUTPUT/report.html; returns its path in a list."""
+    path = output / "report.html"
+    path.write_text(page(load(folder), output), encoding="utf-8")
+    return [path]
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """Command line; returns the exit code."""
+    return figure_command("figures.report", __doc__, write, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+"""Results folders with known properties, written as the producers write them."""
+
+import json
+import zlib
+
+import numpy as np
+import pandas as pd
+
+PERFORMANCE = {"pattern_generation": "mean_squared_error"}
+
+
+class ResultsFolder:
+    """A results folder in the making; `save` writes its selection."""
+
+    def __init__(self, root, reduced=False, note=""):
+        self.root, self.reduced, self.note = root, reduced, note
+        self.blocks, self.figures = {}, {}
+        (root / "runs").mkdir(parents=True)
+
+    def play(self, figure, role, *names):
+        """The named runs play a role; each is a block of its own."""
+        for name in names:
+            self.blocks[name] = [name]
+        self.figures.setdefault(figure, {}).setdefault(role, []).extend(names)
+
+    def save(self):
+        selection = {"what": "synthetic", "note": self.note, "reduced": self.reduced}
+        (self.root / "selection.json").write_text(
+            json.dumps({**selection, "blocks": self.blocks, "figures": self.figures})
+        )
+        return self.root
+
+    def run(self, name, task, rule, ends, rates=(0.01,), diverged=(), evaluations=12, **config):
+        """ends: per replica (seeds first, rates within a seed) a dict: eigenvalue, gap, training, test, rho."""
+        folder = self.root / "runs" / name
+        folder.mkdir()
+        seeds = list(range(len(ends) // len(rates)))
+        performance = PERFORMANCE.get(task, "accuracy")
+        config = {
+            "task": task,
+            "rule": rule,
+            "seeds": seeds,
+            "learning_rates": list(rates),
+            "batch_size": 256,
+            **config,
+        }
+        config.update(task_constants={"performance": performance}, optimizer=config.get("optimizer", "sgd"))
+        (folder / "config.json").write_text(json.dumps(config))
+        replicas = [(seed, rate) for seed in seeds for rate in rates]
+        history, summary = [], []
+        for position, ((seed, rate), end) in enumerate(zip(replicas, ends)):
+            rows = _history(seed, rate, end, evaluations)
+            history += rows
+            lost = position in diverged
+            own = {"status": "diverged" if lost else "completed", "diverged_at": 5 if lost else None}
+            own.update({f"end_{key}": rows[-1][key] for key in ("eigenvalue", "gap", "loss_gap", "fixed_noise_gap")})
+            summary.append({"seed": seed, "learning_rate": rate, **own, "all_converged": True, "final": rows[-1]})
+        pd.DataFrame(history).to_csv(str(folder / "history.csv"), index=False)
+        (folder / "summary.json").write_text(json.dumps(summary))
+        session = {"started": "2026-01-01T00:00:00Z", "seconds": 3600.0, "host": "h", "commit": "abc", "python": "3.7"}
+        session["packages"] = {"tensorflow": "1.14.0"}
+        (folder / "provenance.json").write_text(json.dumps({"seconds": 3600.0 * len(ends), "sessions": [session]}))
+        return folder
+
+
+def _history(seed, rate, end, evaluations):
+    rows = []
+    for step in range(evaluations):
+        approach = min(1.0, (step + 1) / (evaluations - 10 + 1))  # the last ten evaluations are at the end's value
+        row = {"seed": seed, "learning_rate": rate, "iteration": 250 * step, "training_loss": 0.5}
+        row.update(eigenvalue=end["eigenvalue"] * (2 - approach), gap=end["gap"] * approach)
+        row.update(loss_gap=end.get("loss_gap", end["gap"]), fixed_noise_gap=end.get("fixed_noise_gap", end["gap"]))
+        row.update(training_performance=end.get("training", 0.9), test_performance=end.get("test", 0.8))
+        rho = end.get("rho", 0.5)
+        row.update(converged=end.get("converged", True), rho=rho, rho_W_h=rho, rayleigh=row["eigenvalue"])
+        rows.append(row)
+    return rows
+
+
+def ends(key, n, eigenvalue=100.0, eigenvalue_sd=0.2, gap=0.1, gap_sd=0.01, **others):
+    """n replicas: log-normal eigenvalues about `eigenvalue`, normal gaps about `gap`; `others` constant."""
+    random = np.random.RandomState(zlib.crc32(key.encode()))
+    eigenvalues = eigenvalue * np.exp(eigenvalue_sd * random.randn(n))
+    gaps = gap + gap_sd * random.randn(n)
+    return [dict(eigenvalue=float(e), gap=float(g), **others) for e, g in zip(eigenvalues, gaps)]
+
+
+def measure(folder, file, rows):
+    """Writes a measure file into a run's folder."""
+    pd.DataFrame(rows).to_csv(str(folder / file), index=False)
+
+
+TASKS = {"seq_mnist": 5, "pattern_generation": 30, "delayed_match": 30}
+RULES = {
+    "bptt": dict(eigenvalue=200.0, gap=0.05, gap_sd=0.01, training=0.97, test=0.9, rho=1.0),
+    "three_factor": dict(eigenvalue=2000.0, gap=0.12, gap_sd=0.04, training=0.92, test=0.75, rho=0.05),
+    "rflo": dict(eigenvalue=1500.0, gap=0.14, gap_sd=0.05, training=0.9, test=0.7, rho=-0.03),
+    "mdgl": dict(eigenvalue=900.0, gap=0.09, gap_sd=0.03, training=0.93, test=0.8, rho=0.2),
+    "scaled_bptt": dict(eigenvalue=1900.0, gap=0.1, gap_sd=0.04, training=0.96, test=0.8, rho=0.05),
+}
+TRUNCATIONS = {"seq_mnist": (7, 14, 21), "pattern_generation": (13, 25, 38), "delayed_match": (5, 10, 15)}
+FIGURES = ("figure2", "figure3", "figure4", "figure6", "figure7", "figure8", "figure9", "figure10", "figure11")
+
+
+def complete(root, **selection):
+    """A results folder with runs for every figure, as far as possible with the paper's outcome; the root folder."""
+    folder = ResultsFolder(root, **selection)
+    for task, n in TASKS.items():
+        for rule, properties in RULES.items():
+            name = f"{task}-{rule}"
+            run = folder.run(name, task, rule, ends(name, n, **properties), diverged=(1,) if rule == "rflo" else ())
+            _measures(run, n, steep=rule != "bptt")
+            for figure in (*FIGURES, "table1", "bounds"):
+                folder.play(figure, "main", name)
+            for figure, role in (("figure12", "triple"), ("figure5", "uniform"), ("table1", "early")):
+                folder.play(figure, role, name)
+        for steps in TRUNCATIONS[task]:
+            rule = f"truncated_bptt({steps})"
+            own = ends(rule, n, **dict(RULES["bptt"], eigenvalue=100.0 * steps))
+            folder.run(f"{task}-{steps}", task, rule, own, evaluations=12 + steps)
+            folder.play("figure9", "main", f"{task}-{steps}")
+        scheduled = dict(RULES["three_factor"], eigenvalue=700.0, gap=0.09)
+        folder.run(f"{task}-s", task, "three_factor", ends("s", n, **scheduled), decay_factor=0.8)
+        folder.play("figure5", "scheduled", f"{task}-s")
+        for rule in ("bptt", "three_factor"):
+            rates = (0.003, 0.01, 0.03)
+            own = [
+                dict(e, eigenvalue=e["eigenvalue"] * (1 + k % 3) ** 2, gap=e["gap"] * (1 + k % 3))
+                for k, e in enumerate(ends(rule, 3 * n, **RULES[rule]))
+            ]
+            folder.run(f"{task}-{rule}-rates", task, rule, own, rates=rates)
+            folder.play("figure12", "rates", f"{task}-{rule}-rates")
+    return folder.save()
+
+
+def _measures(run, n, steep):
+    """Spectra k^-1.5 or k^-1, flatness, alignments."""
+    random, key = np.random.RandomState(n), {"learning_rate": 0.01}
+    spectra, laws, flatness, alignment = [], [], [], []
+    for seed in range(n):
+        slope = (1.5 if steep else 1.0) + 0.05 * random.randn()
+        scale = 1000 * np.exp(0.3 * random.randn())
+        own = dict(key, seed=seed)
+        spectra += [dict(own, rank=k, eigenvalue=(-1) ** k * scale * k**-slope) for k in range(1, 201)]
+        laws += [
+            dict(own, top=top, l2=l2, slope=slope, alpha=1 + 1 / slope)
+            for top in (50, 100, 200)
+            for l2 in ("with", "without")
+        ]
+        for iteration in range(0, 3000, 250):
+            flat = (8.0 if steep else 1.0) * np.exp(0.2 * random.randn())
+            flatness.append(dict(own, iteration=iteration, relative_flatness=flat))
+            for top in (5, 10, 20):
+                pair = {"error_alignment": 0.02 + 0.01 * random.rand(), "gradient_alignment": 0.3 + 0.1 * random.rand()}
+                alignment.append(dict(own, iteration=iteration, top=top, **pair))
+    files = {"spectrum": spectra, "power_law": laws, "relative_flatness": flatness, "alignment": alignment}
+    for name, rows in files.items():
+        measure(run, f"{name}.csv", rows)

@@ -1,0 +1,219 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from synthetic import ResultsFolder, ends
+
+from figures import statistics, verdicts
+from figures.runs import load
+
+PUBLISHED = verdicts.read_published()
+
+
+def rows(results, **only):
+    """The judged claims of the figures that have runs, those alone in which each column has the value given."""
+    claims = [claim for claim in PUBLISHED["claims"] if claim["figure"] in results.figures]
+    table = pd.DataFrame(verdicts.judged(results, {**PUBLISHED, "claims": claims}))
+    for column, value in only.items():
+        table = table[table[column] == value]
+    return table.reset_index(drop=True)
+
+
+def two_rules(tmp_path, n=12, task="seq_mnist", figure="figure3", reduced=False, bptt=None, three=None, **lost):
+    folder = ResultsFolder(tmp_path / "r", reduced=reduced)
+    folder.run("b", task, "bptt", ends("b", n, **(bptt or {})))
+    folder.run("t", task, "three_factor", ends("t", n, **(three or {})), **lost)
+    folder.play(figure, "main", "b", "t")
+    return load(folder.save())
+
+
+def curvature(results, task="seq_mnist"):
+    table = rows(results, claim="curvature_higher", task=task)
+    return table[table.groups == "Three-factor / BPTT"].iloc[0]
+
+
+def test_the_rank_sum_test_is_exact_for_small_samples():
+    first, second = np.array([6.0, 7, 8, 9, 10]), np.array([1.0, 2, 3, 4, 5])
+    assert statistics.rank_sum_p(first, second) == pytest.approx(2 / 252)
+    assert statistics.rank_sum_p(first, first) == 1.0
+    assert statistics.rank_sum_p(np.ones(4), np.ones(5)) == 1.0
+    random = np.random.RandomState(0)
+    x, y = random.randn(30), random.randn(30) + 0.3
+    assert statistics.rank_sum_p(x, y) == pytest.approx(stats.mannwhitneyu(x, y, alternative="two-sided").pvalue)
+
+
+def test_dominance_counts_pairs():
+    x, y = np.array([1.0, 4.0, 4.0]), np.array([2.0, 4.0])
+    by_hand = np.mean([np.sign(a - b) for a in x for b in y])
+    assert statistics.dominance(x, y) == pytest.approx(by_hand)
+    assert statistics.dominance(np.stack([x, x]), np.stack([y, y + 9])) == pytest.approx([by_hand, -1])
+
+
+def test_holm_corrects_step_by_step():
+    corrected = statistics.holm([0.01, np.nan, 0.04, 0.03])
+    assert corrected[0] == pytest.approx(0.03) and np.isnan(corrected[1])
+    assert corrected[2:] == pytest.approx([0.06, 0.06])
+
+
+def test_spearman_along_the_bootstrap_axis_is_scipys():
+    points = np.random.RandomState(1).randn(3, 20, 2).round(1)
+    expected = [stats.spearmanr(p[:, 0], p[:, 1])[0] for p in points]
+    assert statistics.rank_correlation(points) == pytest.approx(expected)
+
+
+def test_equivalence_is_the_larger_of_two_one_sided_welch_tests():
+    random = np.random.RandomState(2)
+    x, y = random.randn(12), 0.2 + 0.5 * random.randn(9)
+    sides = [stats.ttest_ind(x - shift, y, equal_var=False) for shift in (1.0, -1.0)]
+    p = [stats_p / 2 if sign * t > 0 else 1 - stats_p / 2 for (t, stats_p), sign in zip(sides, (-1, 1))]
+    assert statistics.equivalence_p(x, y, 1.0) == pytest.approx(max(p))
+
+
+def test_a_shift_is_reproduced_with_its_numbers(tmp_path):
+    results = two_rules(tmp_path, three={"eigenvalue": 1000.0})
+    row = curvature(results)
+    eigenvalues = [e["eigenvalue"] for e in ends("t", 12, eigenvalue=1000.0)]
+    assert row.verdict == "reproduced" and row.effect == 1 and row.n_first == row.n_second == 12
+    assert row.mean_first == pytest.approx(np.mean(eigenvalues)) and row.sd_first == pytest.approx(
+        np.std(eigenvalues, ddof=1)
+    )
+    assert row.low_first < row.mean_first < row.high_first
+    logs = np.log(eigenvalues) - np.log([e["eigenvalue"] for e in ends("b", 12)])
+    assert row.detail == f"Wilcoxon over 12 pairs: p = {stats.wilcoxon(logs).pvalue:.3g}"
+    assert row.p_corrected == pytest.approx(row.p)  # the only tested claim of the figure
+
+
+def test_the_other_way_is_not_reproduced(tmp_path):
+    assert curvature(two_rules(tmp_path, bptt={"eigenvalue": 1000.0})).verdict == "not reproduced"
+
+
+def test_no_difference_is_inconclusive_unless_shown_to_be_negligible(tmp_path):
+    assert curvature(two_rules(tmp_path)).verdict == "inconclusive"
+    settings = PUBLISHED["settings"]
+    row = {"kind": "greater", "p_corrected": 0.9, "effect": 0.01, "low": -0.1, "high": 0.1, "negligible": 0.147}
+    assert verdicts._by_test(row, settings)[0] == "not reproduced"
+    assert verdicts._by_test({**row, "high": 0.2}, settings)[0] == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    "n, lost, expected", [(4, (), "fewer than 5"), (12, (0, 1, 2), "more than 20%"), (12, (0, 1), "")]
+)
+def test_too_few_or_too_many_diverged_are_inconclusive(tmp_path, n, lost, expected):
+    row = curvature(two_rules(tmp_path, n, three={"eigenvalue": 1000.0}, diverged=lost))
+    assert row.verdict == ("inconclusive" if expected else "reproduced") and row.reason.startswith(expected)
+    assert row.n_first == n - len(lost) and row.diverged_first == len(lost)
+
+
+def test_reduced_runs_get_no_verdict(tmp_path):
+    table = rows(two_rules(tmp_path, reduced=True, three={"eigenvalue": 1000.0}))
+    assert set(table.verdict) == {"no verdict (reduced)", "no runs"}
+    assert curvature(two_rules(tmp_path / "again", reduced=True)).verdict == "no verdict (reduced)"
+
+
+def test_spread_is_judged_by_brown_forsythe(tmp_path):
+    three = {"gap": 0.1, "gap_sd": 0.05}
+    results = two_rules(tmp_path, 30, "pattern_generation", "figure2", three=three)
+    row = rows(results, claim="gap_more_variable", task="pattern_generation").iloc[0]
+    x, y = [[e["gap"] for e in ends(key, 30, **given)] for key, given in (("t", three), ("b", {}))]
+    assert row.p == pytest.approx(stats.levene(x, y, center="median").pvalue) and row.verdict == "reproduced"
+    assert row.effect == pytest.approx(np.log(np.std(x, ddof=1) / np.std(y, ddof=1)))
+    assert "gap at noise of sd 0.1" in row.detail and "log gap" in row.detail
+
+
+def test_correlation_is_pooled_and_within(tmp_path):
+    folder = ResultsFolder(tmp_path / "r")
+    points = [dict(eigenvalue=10.0 ** (k / 5), gap=0.01 * k + 0.003 * (-1) ** k) for k in range(24)]
+    folder.run("b", "seq_mnist", "bptt", points[:12])
+    folder.run("t", "seq_mnist", "three_factor", points[12:])
+    folder.play("figure2", "main", "b", "t")
+    row = rows(load(folder.save()), claim="gap_follows_curvature", task="seq_mnist").iloc[0]
+    x, y = np.log10([p["eigenvalue"] for p in points]), [p["gap"] for p in points]
+    assert row.effect == pytest.approx(stats.spearmanr(x, y)[0]) and row.verdict == "reproduced"
+    assert row.p == pytest.approx(max(stats.spearmanr(x, y)[1], stats.pearsonr(x, y)[1]))
+    assert "within BPTT" in row.detail and "within Three-factor" in row.detail
+
+
+@pytest.mark.parametrize(
+    "scaled, expected", [(1000.0, "reproduced"), (5000.0, "not reproduced"), (110.0, "not reproduced")]
+)
+def test_similar_is_equivalence_and_nearness(tmp_path, scaled, expected):
+    folder = ResultsFolder(tmp_path / "r")
+    for rule, eigenvalue in (("bptt", 100.0), ("three_factor", 1000.0), ("scaled_bptt", scaled)):
+        folder.run(rule, "seq_mnist", rule, ends(rule, 10, eigenvalue=eigenvalue))
+        folder.play("figure4", "main", rule)
+    row = rows(load(folder.save()), claim="step_length_explains", task="seq_mnist").iloc[0]
+    assert row.verdict == expected
+    # within a factor of 2 but nearer to BPTT
+    logs = [
+        np.log([e["eigenvalue"] for e in ends(r, 10, eigenvalue=x)]) for r, x in (("a", 150), ("b", 200), ("c", 140))
+    ]
+    assert verdicts._nearer(*logs) == pytest.approx(
+        abs(logs[0].mean() - logs[2].mean()) - abs(logs[0].mean() - logs[1].mean())
+    )
+
+
+@pytest.mark.parametrize("accuracy, expected", [(0.7, "reproduced"), (0.9, "not reproduced"), (0.74, "inconclusive")])
+def test_a_published_number_is_held_to_its_range(tmp_path, accuracy, expected):
+    folder = ResultsFolder(tmp_path / "r")
+    spread = np.linspace(-0.03, 0.03, 6)
+    folder.run("t", "seq_mnist", "three_factor", [dict(eigenvalue=9.0, gap=0.1, training=accuracy + s) for s in spread])
+    folder.play("figure4", "main", "t")
+    assert rows(load(folder.save()), claim="three_factor_accuracy").iloc[0].verdict == expected
+
+
+def test_thresholds_convergence_and_comparability(tmp_path):
+    folder = ResultsFolder(tmp_path / "r")
+    jitter = ends("j", 8, gap=0.97, gap_sd=0.003)
+    folder.run("s", "seq_mnist", "scaled_bptt", [dict(j, training=j["gap"]) for j in jitter])
+    folder.run("b", "delayed_match", "bptt", ends("b", 8, training=1.0))
+    folder.run("t", "delayed_match", "three_factor", ends("t", 8, training=0.7, converged=False))
+    folder.play("figure4", "main", "s")
+    folder.play("figure2", "main", "b", "t")
+    folder.play("figure3", "main", "b", "t")
+    results = load(folder.save())
+    assert rows(results, claim="scaled_bptt_accuracy").iloc[0].verdict == "reproduced"
+    assert rows(results, claim="comparable_training", task="delayed_match").iloc[0].verdict == "not reproduced"
+    converged = rows(results, claim="all_converged", task="delayed_match").iloc[0]
+    assert converged.verdict == "not reproduced" and converged.effect == 0.5
+    assert curvature(results, "delayed_match").comparable_training == "no"
+    assert set(rows(results, claim="hours_small", task="delayed_match").verdict) == {"reported"}
+    assert rows(results, claim="hours_small", task="delayed_match").iloc[0].effect == pytest.approx(1.0)
+
+
+def test_theorem_one_holds_products_of_eigenvalue_rate_and_rho_to_one(tmp_path):
+    folder = ResultsFolder(tmp_path / "r")
+    folder.run("b", "seq_mnist", "bptt", ends("b", 8, eigenvalue=300.0, rho=0.1), rates=(0.01,))
+    folder.run("t", "seq_mnist", "three_factor", ends("t", 8, eigenvalue=300.0, rho=-0.1), rates=(0.01,))
+    folder.play("bounds", "main", "b", "t")
+    table = rows(load(folder.save()), claim="within_the_bound", task="seq_mnist").set_index("groups")
+    assert table.verdict["BPTT"] == "not reproduced" and table.verdict["Three-factor"] == "reproduced"
+    assert table.mean_first["Three-factor"] == pytest.approx(0.3, rel=0.2)
+
+
+def test_a_role_named_elsewhere_is_found_and_the_tables_are_the_same_bytes_twice(tmp_path):
+    folder = ResultsFolder(tmp_path / "r")
+    folder.run("b", "seq_mnist", "bptt", ends("b", 8), hessian_of="W_x")
+    folder.run("t", "seq_mnist", "three_factor", ends("t", 8, eigenvalue=900.0), hessian_of="W_x")
+    folder.play("verdicts", "input_weights", "b", "t")
+    root = folder.save()
+    for name in ("one", "two"):
+        assert verdicts.main([str(root), str(tmp_path / name)]) == 0
+    for file in ("verdicts.csv", "verdicts.json", "published.json"):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+    written = json.loads((tmp_path / "one" / "verdicts.json").read_text())
+    found = {row["claim"]: row for row in written if row["task"] == "seq_mnist"}
+    assert found["input_weights"]["verdict"] == "reproduced" and found["adam"]["verdict"] == "no runs"
+    assert found["adam"]["p"] is None
+
+
+def test_the_claims_file_names_known_kinds_and_measures():
+    from figures.measures import MEASURES, TOP_MEASURES
+
+    identifiers = [claim["id"] for claim in PUBLISHED["claims"]]
+    assert len(identifiers) == len(set(identifiers))
+    for claim in PUBLISHED["claims"]:
+        assert claim["kind"] in verdicts.KINDS and claim["place"] and claim["says"]
+        for name in (claim["measure"], claim.get("measure_of_second", claim["measure"])):
+            assert name in MEASURES or name.rsplit("_", 1)[0] in TOP_MEASURES
