@@ -84,9 +84,10 @@ def weak_runs(results: Path, plan: Plan) -> List[str]:
     return lines
 
 
-def snakemake(results: Path, cores: int, targets: List[str], more: List[str]) -> int:
+def snakemake(results: Path, lock: int, cores: int, targets: List[str], more: List[str]) -> int:
     """Runs the workflow in the folder `results`; returns Snakemake's exit code, 128 + n if told to stop by signal n.
 
+    lock: from `locked`; Snakemake holds it too, so that it stays locked if only we are killed.
     --rerun-incomplete: a job that was killed is done again. --nolock: `locked` keeps a second workflow out.
     """
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(HOME / "experiments" / "Snakefile")]
@@ -95,7 +96,8 @@ def snakemake(results: Path, cores: int, targets: List[str], more: List[str]) ->
     python = os.environ.get("BIOLHESS_JOB_PYTHON", sys.executable)
     command += ["--config", f"home={HOME}", f"python={python}", "--"] + targets
     # a session of its own: we pass a signal on to all of it, and wait until the runs have saved their state
-    process = subprocess.Popen(command, env=dict(os.environ, PYTHONPATH=str(HOME)), start_new_session=True)
+    environment = dict(os.environ, PYTHONPATH=str(HOME))
+    process = subprocess.Popen(command, env=environment, start_new_session=True, pass_fds=[lock])
     stopped = []
 
     def pass_on(number, frame):
@@ -117,7 +119,7 @@ def targets(plan: Plan, figures: List[str]) -> List[str]:
 
 
 def locked(results: Path) -> Optional[int]:
-    """A handle that holds the folder's lock until the process ends, or None if another workflow holds it."""
+    """A handle that holds the folder's lock until it is closed, or None if another workflow holds it."""
     handle = os.open(str(results), os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -171,11 +173,12 @@ def reproduce(p: OneLineParser, plan: Plan, what: str, given, more: List[str]) -
     """Runs the workflow and reports how it ended; returns the exit code."""
     results = HOME / "results" / what
     results.mkdir(parents=True, exist_ok=True)
-    if locked(results) is None:
+    lock = locked(results)
+    if lock is None:
         p.error(f"another workflow works in {results}")
     prepare(plan, what, results)
     print(f"{len(plan.runs)} runs on {given.cores} cores; results in {results}", flush=True)
-    code = snakemake(results, given.cores, targets(plan, given.figures), more)
+    code = snakemake(results, lock, given.cores, targets(plan, given.figures), more)
     if code >= 128:
         p.exit(code, f"{p.prog}: stopped; the same command goes on from there\n")
     problems = failures(results) + (weak_runs(results, plan) if plan.least_accuracy else [])

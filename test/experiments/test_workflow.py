@@ -1,0 +1,180 @@
+"""The whole workflow at small size, in copies of the project: undisturbed, killed again and again, failing."""
+
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+HOME = Path(__file__).resolve().parents[2]
+PLAN = """
+note: "REDUCED: a test"
+reduced: true
+blocks:
+  pattern:
+    task: pattern_generation
+    rules: [bptt, three_factor]
+    seeds: 2
+    learning_rates: [0.003]
+    settings: &short {iterations: 1500, evaluate_every: 50, until_stable: false, parameters: {steps: 8}}
+    measures: [spectrum, relative_flatness]
+figures:
+  figure3: {main: [pattern]}
+  figure8: {main: [pattern]}
+"""
+
+
+def copied(folder):
+    """A copy of the project without its data and results, with the plan of this test."""
+    for name in ("models", "rules", "tasks", "hessian", "experiments", "figures"):
+        shutil.copytree(str(HOME / name), str(folder / name), ignore=shutil.ignore_patterns("data", "__pycache__"))
+    (folder / "small.yaml").write_text(PLAN)
+    return folder
+
+
+def begin(folder, *options):
+    command = [sys.executable, "-m", "experiments.reproduce", "small.yaml", "--cores", "2", *options]
+    environment = dict(os.environ, MPLBACKEND="Agg", PYTHONHASHSEED="0", PYTHONDONTWRITEBYTECODE="1")
+    return subprocess.Popen(
+        command, cwd=str(folder), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )  # fmt: skip
+
+
+def run(folder, *options):
+    process = begin(folder, *options)
+    out, _ = process.communicate()
+    return process.returncode, out
+
+
+def results(folder):
+    """{path: bytes} of all result files; the report and provenance say when and how long, and the logs what happened."""
+    root = folder / "results" / "small"
+    left_out = re.compile(r"\.snakemake/|logs/|done/|provenance\.json$|report\.html$|\.tmp$")
+    files = (path for path in root.rglob("*") if path.is_file())
+    return {str(p.relative_to(root)): p.read_bytes() for p in files if not left_out.search(str(p.relative_to(root)))}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = copied(tmp_path_factory.mktemp("undisturbed"))
+    code, out = run(folder)
+    assert code == 0, out
+    return folder, out
+
+
+def processes(words):
+    """Process ids whose command line has all the words."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            line = (entry / "cmdline").read_bytes().decode().split("\0")
+        except (OSError, UnicodeDecodeError):
+            continue
+        if entry.name.isdigit() and all(any(word in part for part in line) for word in words):
+            found.append(int(entry.name))
+    return found
+
+
+def kill(pids):
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+def test_all_that_was_asked_for_is_there_and_says_that_it_is_reduced(undisturbed):
+    folder, out = undisturbed
+    names = set(results(folder))
+    assert {"figures/figure3.png", "figures/figure8.csv", "verdicts.csv", "summaries.csv", "published.json"} <= names
+    page = (folder / "results" / "small" / "report.html").read_text()
+    assert "REDUCED: a test" in page and out.splitlines()[-1].endswith("results/small/report.html")
+    verdicts = json.loads((folder / "results" / "small" / "verdicts.json").read_text())
+    assert "reproduced" not in {row["verdict"] for row in verdicts["rows"]}
+
+
+def test_a_second_call_repeats_nothing(undisturbed):
+    folder, _ = undisturbed
+    times = {path: path.stat().st_mtime_ns for path in (folder / "results" / "small" / "runs").rglob("*")}
+    code, out = run(folder)
+    assert code == 0 and "rule run:" not in out and "rule measure:" not in out and "rule figure:" not in out
+    assert times == {path: path.stat().st_mtime_ns for path in times}
+
+
+def test_killed_at_ten_random_moments_it_ends_with_the_same_bits(undisturbed, tmp_path):
+    """kill -9 of the workflow, of single jobs, or of everything; then once to the end."""
+    folder, moments = copied(tmp_path), random.Random(0)
+    for _ in range(10):
+        process = begin(folder)
+        time.sleep(moments.uniform(1, 7))
+        jobs = processes(["experiments.", str(folder)]) + processes(["configs/", "runs", "--wait"])
+        kill(moments.choice([jobs[:1], [process.pid], [process.pid] + jobs]))
+        kill([process.pid] + processes(["snakemake", str(folder)]))
+        process.communicate()
+    code, out = run(folder)
+    assert code == 0, out
+    one, other = results(folder), results(undisturbed[0])
+    assert one.keys() == other.keys()
+    assert [name for name in one if one[name] != other[name]] == []
+
+
+def test_a_run_that_fails_is_reported_and_takes_nothing_down(undisturbed, tmp_path):
+    """A run whose checkpoint is damaged fails; the figures are drawn without it; mended, the same command goes on."""
+    folder = copied(tmp_path)
+    names = sorted(path.name for path in (undisturbed[0] / "results" / "small" / "runs").iterdir())
+    bad = folder / "results" / "small" / "runs" / f"{names[0]}.partial"
+    bad.mkdir(parents=True)
+    (bad / "checkpoint.npz").write_bytes(b"damaged")
+    code, out = run(folder)
+    assert code == 1 and f"{names[0]} failed with exit code 2" in out
+    page = (folder / "results" / "small" / "report.html").read_text()
+    assert names[0] in page and "is damaged" in page
+    shutil.rmtree(str(bad))
+    code, out = run(folder)
+    assert code == 0, out
+    one, other = results(folder), results(undisturbed[0])
+    assert [name for name in other if one.get(name) != other[name]] == []
+
+
+def test_told_to_stop_it_saves_and_says_so_in_one_line(undisturbed, tmp_path):
+    folder = copied(tmp_path)
+    process = begin(folder)
+    deadline = time.time() + 120
+    while not list((folder / "results").glob("small/runs/*.partial/checkpoint.npz")):
+        assert time.time() < deadline and process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate()
+    assert process.returncode == 143
+    assert out.splitlines()[-1] == "run_all.sh: stopped; the same command goes on from there"
+    assert not processes(["experiments.train", str(folder)])
+
+
+BAD = {
+    "unknown block": ("figures: {figure3: {main: [mnist]}}\nblocks: {}\n", "unknown block 'mnist'"),
+    "unknown figure": ("figures: {figure1: {main: []}}\nblocks: {}\n", "unknown figure 'figure1'"),
+    "unknown key": ("runs: []\n", "unknown key 'runs'"),
+    "unknown rule": ("blocks: {a: {task: delayed_match, rules: [hebb], seeds: 1}}\n", "block a .*unknown rule 'hebb'"),
+    "no seeds": ("blocks: {a: {task: delayed_match, rules: [bptt]}}\n", "block a .*: no seeds given"),
+    "not YAML": ("blocks: [\n", "cannot be read"),
+    "no mapping": ("- a\n", "expected names and values"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_experiment_file_is_one_line_and_exit_2(case, tmp_path, capsys):
+    from experiments import reproduce
+
+    text, message = BAD[case]
+    (tmp_path / "bad.yaml").write_text(text)
+    with pytest.raises(SystemExit) as code:
+        reproduce.main([str(tmp_path / "bad.yaml")])
+    err = capsys.readouterr().err
+    assert code.value.code == 2 and len(err.splitlines()) == 1 and re.search(message, err), err
