@@ -54,7 +54,7 @@ def run(folder, *options):
 
 
 def results(folder):
-    """{path: bytes} of all result files; the report and provenance say when and how long, and the logs what happened."""
+    """{path: bytes} of all result files; the report and provenance say when and how long, logs what happened."""
     root = folder / "results" / "small"
     left_out = re.compile(r"\.snakemake/|logs/|done/|provenance\.json$|report\.html$|\.tmp$")
     files = (path for path in root.rglob("*") if path.is_file())
@@ -97,7 +97,7 @@ def test_all_that_was_asked_for_is_there_and_says_that_it_is_reduced(undisturbed
     page = (folder / "results" / "small" / "report.html").read_text()
     assert "REDUCED: a test" in page and out.splitlines()[-1].endswith("results/small/report.html")
     verdicts = json.loads((folder / "results" / "small" / "verdicts.json").read_text())
-    assert "reproduced" not in {row["verdict"] for row in verdicts["rows"]}
+    assert "reproduced" not in {row["verdict"] for row in verdicts}
 
 
 def test_a_second_call_repeats_nothing(undisturbed):
