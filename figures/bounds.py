@@ -11,10 +11,9 @@ import pandas as pd
 
 from figures.command import picture_command
 from figures.curves import CURVE_CAPTION, LOG_CAPTION, by_rule, mean_curve
-from figures.gaps import is_published_rule
 from figures.measures import bound_products
-from figures.runs import END_EVALUATIONS, KEY, Results, histories
-from figures.style import empty, legend, panels, rule_label, rule_order, rule_style, task_columns
+from figures.runs import END_EVALUATIONS, KEY, Results, histories, with_rules
+from figures.style import empty, legend, panels, rule_label, rule_order, rule_style, task_columns, truncated_steps
 
 ROLES = ("main",)
 TITLE = "Theorem 1's bounds over the eigenvalue curves"
@@ -27,8 +26,7 @@ CAPTION = (
 
 def draw(results: Results) -> tuple:
     """(picture, {"": shares a task, rule and learning rate, "_curves": a row a task, rule and iteration})."""
-    history = histories(results, "bounds", "main")
-    history = history[[is_published_rule(rule) or rule == "scaled_bptt" for rule in history.rule]]
+    history = with_rules(histories(results, "bounds", "main"), lambda rule: not truncated_steps(rule))
     history = history.assign(bound=bounds(history), product=bound_products(history))
     tasks, rules = task_columns(history.task), sorted(set(history.rule), key=rule_order) or ["bptt"]
     picture, axes = panels(len(rules), tasks, results.note, height=2.5)

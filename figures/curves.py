@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
 from figures import statistics
-from figures.runs import KEY, Results, histories
+from figures.runs import KEY, Results, histories, with_rules
 from figures.style import empty, legend, lost_remark, panels, positive, rule_order, rule_style, task_columns
 
 CURVE_COLUMNS = ["task", "group", "iteration", "n", "held", "mean", "low", "high"]
@@ -104,8 +104,7 @@ def styles_of(rules: Iterable[str]) -> Dict[str, dict]:
 
 def eigenvalue_figure(results: Results, figure: str, role: str, rules) -> tuple:
     """(picture, {"": rows}): the leading eigenvalue along training, a column a task. rules: a test of a rule's name."""
-    history = histories(results, figure, role)
-    history = history[[rules(rule) for rule in history.rule]]
+    history = with_rules(histories(results, figure, role), rules)
     tasks = task_columns(history.task)
     picture, axes = panels(1, tasks, results.note)
     drawn = [eigenvalue_panel(axis, history[history.task == task], task) for axis, task in zip(axes[0], tasks)]

@@ -11,7 +11,7 @@ import pandas as pd
 from figures.command import picture_command
 from figures.curves import by_rule, counts, histograms, scatter, styles_of
 from figures.gaps import ended, gap_label, gaps, group_rows, is_published_rule, training_text
-from figures.runs import Results
+from figures.runs import Results, with_rules
 from figures.style import lost_remark, panels, task_columns
 
 ROLES = ("main",)
@@ -24,8 +24,7 @@ CAPTION = (
 
 def draw(results: Results) -> tuple:
     """(picture, {"": a row a replica, "_groups": a row a task and rule, "_correlations": a row a task})."""
-    table = ended(results, "figure2", "main")
-    table = table[[is_published_rule(rule) for rule in table.rule]]
+    table = with_rules(ended(results, "figure2", "main"), is_published_rule)
     tasks = task_columns(table.task)
     picture, axes = panels(2, tasks, results.note)
     correlations = []

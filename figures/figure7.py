@@ -13,7 +13,7 @@ from figures.command import picture_command
 from figures.curves import by_rule, styles_of
 from figures.gaps import is_published_rule
 from figures.measures import finite
-from figures.runs import Results, measures
+from figures.runs import Results, measures, with_rules
 from figures.style import empty, legend, panels, positive, task_columns
 
 ROLES = ("main",)
@@ -45,8 +45,7 @@ def draw(results: Results) -> tuple:
 
 
 def _published(table: pd.DataFrame) -> pd.DataFrame:
-    published = np.array([is_published_rule(rule) for rule in table.rule], dtype=bool)
-    return table[published & (table.status != "diverged")]
+    return with_rules(table[table.status != "diverged"], is_published_rule)
 
 
 def _spectra(axis, rows: pd.DataFrame, task: str) -> List[pd.DataFrame]:

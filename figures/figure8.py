@@ -11,7 +11,7 @@ import pandas as pd
 from figures.command import picture_command
 from figures.curves import CURVE_CAPTION, CURVE_COLUMNS, LOG_CAPTION, by_rule, draw_curves, styles_of
 from figures.gaps import is_published_rule
-from figures.runs import Results, measures
+from figures.runs import Results, measures, with_rules
 from figures.style import panels, task_columns
 
 ROLES = ("main",)
@@ -24,7 +24,7 @@ CAPTION = (
 def draw(results: Results) -> tuple:
     """(picture, {"": a row a task, rule and iteration})."""
     table = measures(results, "figure8", "main", "relative_flatness.csv", ["iteration", "relative_flatness"])
-    table = table[[is_published_rule(rule) for rule in table.rule]]
+    table = with_rules(table, is_published_rule)
     tasks = task_columns(table.task)
     picture, axes = panels(1, tasks, results.note)
     drawn = []

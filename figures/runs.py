@@ -9,7 +9,7 @@ A replica is one (run, seed, learning_rate). "end" is the median over a replica'
 
 import json
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional
+from typing import Callable, Dict, List, NamedTuple, Optional
 
 import numpy as np
 import pandas as pd
@@ -106,6 +106,11 @@ def measures(results: Results, figure: str, role: str, file: str, columns: List[
             table = pd.read_csv(str(run.folder / file), float_precision="round_trip").assign(run=name)
             tables.append(table.merge(run.replicas[[*KEY, "task", "rule", "status"]], on=KEY))
     return _together(tables, [*KEY, "task", "rule", "status", *columns])
+
+
+def with_rules(table: pd.DataFrame, accepts: Callable[[str], bool]) -> pd.DataFrame:
+    """The rows whose rule is accepted; the columns stay if none is."""
+    return table[table.rule.map(accepts).astype(bool)]
 
 
 def ends(table: pd.DataFrame, column: str) -> pd.Series:

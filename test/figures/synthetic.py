@@ -102,10 +102,10 @@ TRUNCATIONS = {"seq_mnist": (7, 14, 21), "pattern_generation": (13, 25, 38), "de
 FIGURES = ("figure2", "figure3", "figure4", "figure6", "figure7", "figure8", "figure9", "figure10", "figure11")
 
 
-def complete(root, **selection):
+def complete(root, sizes=TASKS, **selection):
     """A results folder with runs for every figure, as far as possible with the paper's outcome; the root folder."""
     folder = ResultsFolder(root, **selection)
-    for task, n in TASKS.items():
+    for task, n in sizes.items():
         for rule, properties in RULES.items():
             name = f"{task}-{rule}"
             run = folder.run(name, task, rule, ends(name, n, **properties), diverged=(1,) if rule == "rflo" else ())

@@ -1,0 +1,163 @@
+import importlib
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from synthetic import ResultsFolder, complete, ends
+
+from figures import bounds, curves, figure2, figure3, figure5, figure6, figure7, report, style, table1
+from figures.runs import load
+
+SMALL = {"seq_mnist": 3, "pattern_generation": 4, "delayed_match": 3}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    return load(complete(tmp_path_factory.mktemp("whole") / "r", SMALL, reduced=True, note="REDUCED: for a test"))
+
+
+@pytest.fixture(scope="module")
+def nothing(tmp_path_factory):
+    return load(ResultsFolder(tmp_path_factory.mktemp("empty") / "r").save())
+
+
+def texts(picture):
+    return [text.get_text() for axis in picture.axes for text in axis.texts] + [
+        text.get_text() for text in picture.texts
+    ]
+
+
+@pytest.mark.parametrize("name", report.FIGURES)
+def test_every_figure_draws_its_runs_its_note_and_the_lack_of_runs(name, results, nothing):
+    module = importlib.import_module(f"figures.{name}")
+    picture, tables = module.draw(results)
+    assert "REDUCED: for a test" in texts(picture) and "no runs" not in texts(picture)
+    assert all(len(table) for table in tables.values())
+    style.plt.close(picture)
+    picture, tables = module.draw(nothing)
+    if name != "table1":
+        assert texts(picture).count("no runs") == len(picture.axes)
+    style.plt.close(picture)
+
+
+def test_the_same_runs_give_the_same_bytes(tmp_path):
+    folder = ResultsFolder(tmp_path / "r")
+    for rule in ("bptt", "three_factor"):
+        folder.run(rule, "seq_mnist", rule, ends(rule, 3))
+        folder.play("table1", "early", rule)
+        folder.play("figure6", "main", rule)
+    for name in ("one", "two"):
+        for module in (figure6, table1):
+            assert module.main([str(folder.save()), str(tmp_path / name)]) == 0
+    files = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert {"figure6.png", "figure6.pdf", "figure6.csv", "figure6_groups.csv", "table1.png"} <= set(files)
+    for file in files:
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes(), file
+
+
+def test_a_mean_holds_finished_replicas_and_leaves_diverged_ones_out():
+    rows = [
+        {"run": "r", "seed": seed, "learning_rate": 0.1, "status": status, "iteration": i, "x": value}
+        for seed, status, values in (
+            (0, "stable", [1.0, 10.0]),
+            (1, "capped", [100.0, 10.0, 1000.0]),
+            (2, "diverged", [1e9] * 3),
+        )
+        for i, value in enumerate(values)
+    ]
+    curve = curves.mean_curve(pd.DataFrame(rows), "x", logarithmic=True)
+    assert (
+        list(curve["mean"]) == pytest.approx([10, 10, 100])
+        and list(curve.held) == [0, 0, 1]
+        and list(curve.n) == [2, 2, 2]
+    )
+    assert curve.high[2] == pytest.approx(100 * 10 ** np.sqrt(2)) and curve.low[1] == pytest.approx(10)
+    assert list(curves.mean_curve(pd.DataFrame(rows), "x", logarithmic=False)["mean"]) == pytest.approx([50.5, 10, 505])
+
+
+def test_a_zero_eigenvalue_has_no_place_on_a_logarithmic_axis(tmp_path):
+    folder = ResultsFolder(tmp_path / "r")
+    points = ends("b", 6)
+    points[0]["eigenvalue"] = 0.0
+    points[1]["gap"] = -0.5
+    folder.run("b", "seq_mnist", "bptt", points)
+    for figure in ("figure2", "figure3"):
+        folder.play(figure, "main", "b")
+    results = load(folder.save())
+    _, tables = figure2.draw(results)
+    assert tables["_correlations"].set_index("task").n["seq_mnist"] == 5
+    assert set(figure3.draw(results)[1][""].n) == {5}
+
+
+def test_figure2_tells_each_groups_performance_gap_and_spread(results):
+    picture, tables = figure2.draw(results)
+    labels = [text.get_text() for text in picture.axes[0].get_legend().get_texts()]
+    assert "BPTT, training 97 %" in labels and any("(1 of 3 diverged)" in label for label in labels)
+    own = tables[""][(tables[""].task == "pattern_generation") & (tables[""].rule == "mdgl")]
+    row = tables["_groups"].set_index(["task", "rule"]).loc[("pattern_generation", "mdgl")]
+    assert row.gap_sd == pytest.approx(np.std(own.end_gap, ddof=1)) and row.training_performance_mean == pytest.approx(
+        0.93
+    )
+    assert row.log_gap_sd == pytest.approx(np.std(np.log(own.end_gap), ddof=1)) and row.fixed_noise_gap_mean > 0
+    kept = tables[""][(tables[""].task == "seq_mnist") & (tables[""].status != "diverged")]
+    r = stats.pearsonr(np.log10(kept.end_eigenvalue), kept.end_gap)[0]
+    assert tables["_correlations"].set_index("task").pearson["seq_mnist"] == pytest.approx(r)
+    assert "scaled_bptt" not in set(tables[""].rule)
+
+
+def test_histograms_have_a_line_at_each_mean(results):
+    picture, tables = figure5.draw(results)
+    row = tables["_groups"].set_index(["task", "role", "rule"])
+    means = [line.get_xdata()[0] for line in picture.axes[3].lines]
+    expected = [("uniform", "bptt"), ("uniform", "three_factor"), ("scheduled", "three_factor")]
+    assert means == pytest.approx([row.gap_mean[("seq_mnist", *group)] for group in expected])
+
+
+def test_a_rule_has_one_colour_and_truncations_differ_by_dashes():
+    colours = [style.rule_style(rule)["color"] for rule in style.RULES] + [style.TRUNCATED, style.SECOND_COLOUR]
+    assert len(set(colours)) == len(colours)
+    rules = ["truncated_bptt(21)", "bptt", "truncated_bptt(7)"]
+    assert [style.rule_style(rule, rules)["linestyle"] for rule in rules] == ["--", "-", "-"]
+    assert style.rule_style("mine")["label"] == "mine" and style.rule_label("truncated_bptt(7)") == "Trunc 7"
+
+
+def test_figure7_recovers_the_decay_of_the_spectra(results):
+    table = figure7.draw(results)[1][""].set_index(["task", "rule"]).sort_index()
+    for rule, slope in (("bptt", 1.0), ("three_factor", 1.5)):
+        own = table.loc[("pattern_generation", rule)]
+        assert -np.polyfit(np.log(own["rank"]), np.log(own["mean"]), 1)[0] == pytest.approx(slope, abs=0.1)
+
+
+def test_bounds_count_the_evaluations_beyond_them(tmp_path):
+    folder = ResultsFolder(tmp_path / "r")
+    values = [dict(eigenvalue=e, gap=0.1, rho=-0.5) for e in (90.0, 150.0, 250.0, 350.0)]
+    folder.run("t", "seq_mnist", "three_factor", values)
+    folder.play("bounds", "main", "t")
+    row = bounds.draw(load(folder.save()))[1][""].iloc[0]
+    assert row.n == 4 and row.evaluations_end == 40
+    assert (row.beyond_1_over_eta_end, row.beyond_2_over_eta_end, row.beyond_1_over_rho_eta_end) == (0.75, 0.5, 0.5)
+
+
+def test_table1_gives_three_units_and_says_which_fits(results):
+    picture, tables = table1.draw(results)
+    table = tables[""].set_index(["rule", "quantity"])
+    assert table["mean"][("three_factor", "gap_points")] == pytest.approx(100 * table["mean"][("three_factor", "gap")])
+    assert (
+        table.published_mean[("bptt", "eigenvalue")] == 316
+        and table.published_sd[("three_factor", "eigenvalue")] == 490
+    )
+    made = pd.DataFrame({"unit": ["", "a", "b", "a", "b"], "mean": [9, 0.4, 0.5, 0.3, 7.0]})
+    assert (
+        table1.best_unit(made.assign(published_mean=[9, 0.5, 0.5, 0.2, 0.2], published_sd=[1, 0.3, 0.3, 0.1, 0.1]))
+        == "a"
+    )
+
+
+def test_a_task_and_a_rule_of_the_users_own_have_their_column_and_line(tmp_path):
+    folder = ResultsFolder(tmp_path / "r")
+    folder.run("m", "my_task", "my_rule", ends("m", 3))
+    folder.play("figure3", "main", "m")
+    picture, tables = figure3.draw(load(folder.save()))
+    assert [axis.get_title() for axis in picture.axes][-1] == "my_task"
+    assert picture.axes[-1].lines[0].get_label() == "my_rule (n = 3)" and set(tables[""].group) == {"my_rule"}

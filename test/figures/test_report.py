@@ -1,0 +1,92 @@
+import base64
+import json
+import re
+import shutil
+
+import browser
+import pytest
+from synthetic import ResultsFolder, complete, ends
+
+from figures import report, verdicts
+from figures.runs import RunsError, load
+
+SMALL = {"seq_mnist": 3, "delayed_match": 3}
+# a picture of one pixel: what the figures look like is not the report's affair
+PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==")
+
+PICTURES = "[...document.querySelectorAll('section.figure img')].filter(i => i.complete && i.naturalWidth)"
+VERDICTS = """[...document.querySelectorAll('tr[data-claim]')].map(
+    row => [row.dataset.claim, row.dataset.task, row.querySelector('.verdict').innerText.trim()])"""
+DEAD_LINKS = "[...document.links].map(a => a.getAttribute('href')).filter(to => !document.querySelector(to))"
+
+
+def written(root, output, without=()):
+    verdicts.write(load(root), output)
+    for name in report.FIGURES:
+        if name not in without:
+            (output / f"{name}.png").write_bytes(PIXEL)
+    assert report.main([str(root), str(output)]) == 0
+    return output / "report.html"
+
+
+@pytest.fixture(scope="module")
+def reduced(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("reduced")
+    root = complete(folder / "r", SMALL, reduced=True, note="REDUCED: for a test")
+    return written(root, folder / "out")
+
+
+@pytest.fixture
+def full(tmp_path):
+    folder = ResultsFolder(tmp_path / "r")
+    folder.run("b", "seq_mnist", "bptt", ends("b", 8), diverged=(2,))
+    folder.run("t", "seq_mnist", "three_factor", ends("t", 8, eigenvalue=900.0))
+    folder.play("figure3", "main", "b", "t", "gone")
+    folder.play("verdicts", "input_weights", "b", "t")
+    return written(folder.save(), tmp_path / "out", without=("figure9",))
+
+
+def test_the_report_tells_verdicts_failures_and_settings(full):
+    html = full.read_text()
+    assert re.search(r'class="verdict reproduced">✓ reproduced', html) and "reduced version" not in html
+    assert "gone" in html and "failed or missing" in html and "not finished: no summary" in html
+    assert html.count("This figure could not be drawn") == 1 and "1 diverged" in html
+    assert "code abc" in html and "tensorflow 1.14.0" in html and "NaN" not in html and ">nan" not in html
+
+
+def test_the_same_results_give_the_same_page(full):
+    first = full.read_bytes()
+    report.main([str(full.parents[1] / "r"), str(full.parent)])
+    assert full.read_bytes() == first
+
+
+def test_without_verdicts_the_report_says_what_to_do(tmp_path):
+    root = ResultsFolder(tmp_path / "r").save()
+    with pytest.raises(RunsError, match="run figures.verdicts first"):
+        report.page(load(root), tmp_path)
+
+
+def test_numbers_are_written_as_a_person_would():
+    found = [report.number(value) for value in (None, float("nan"), 0.0, 1234.5, 0.12345, 1e-7, 250000.0)]
+    assert found == ["–", "–", "0", "1234", "0.123", "1.00e-07", "2.50e+05"]
+
+
+@pytest.mark.skipif(browser.executable() is None, reason="no Chromium: apt-get install chromium")
+def test_the_page_in_a_browser(reduced, tmp_path):
+    rows = json.loads((reduced.parent / "verdicts.json").read_text())
+    elsewhere = tmp_path / "alone" / "report.html"  # without the files that it was made from
+    elsewhere.parent.mkdir()
+    shutil.copy(str(reduced), str(elsewhere))
+    with browser.Browser(tmp_path / "profile") as page:
+        for width in (1280, 390):
+            page.open(elsewhere.as_uri(), width)
+            fetched = [url for url in page.requests if not url.startswith("data:")]
+            assert fetched == [elsewhere.as_uri()]
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert page.evaluate(f"{PICTURES}.length") == len(report.FIGURES)
+            assert sorted(page.evaluate(VERDICTS)) == sorted(
+                [row["claim"], row["task"], row["verdict"]] for row in rows
+            )
+            assert "reduced version" in page.evaluate("document.querySelector('.reduced').innerText")
+            assert page.evaluate(DEAD_LINKS) == []
+    assert not re.search(r"(src|href)=\"(?!data:|#)", reduced.read_text())

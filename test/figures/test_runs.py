@@ -1,0 +1,102 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from synthetic import ResultsFolder, ends, measure
+
+from figures import figure3, runs, summaries
+from figures.measures import early_stopped, replica_values
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = ResultsFolder(tmp_path / "r")
+    made.run("b", "seq_mnist", "bptt", ends("b", 3))
+    made.play("figure3", "main", "b")
+    return made
+
+
+def test_a_missing_run_is_lost_with_its_last_words_and_the_others_stay(folder):
+    folder.play("figure3", "main", "gone", "broken")
+    (folder.root / "logs").mkdir()
+    (folder.root / "logs" / "gone.log").write_text("starting\nout of memory\n\n")
+    folder.run("broken", "seq_mnist", "three_factor", ends("x", 3))
+    (folder.root / "runs" / "broken" / "summary.json").write_text("{")
+    results = runs.load(folder.save())
+    assert results.lost["gone"] == "out of memory" and "is not JSON" in results.lost["broken"]
+    assert set(runs.replicas(results, "figure3", "main").run) == {"b"}
+
+
+def test_a_role_that_nobody_plays_is_an_empty_table_with_columns(folder):
+    results = runs.load(folder.save())
+    for table in (runs.replicas(results, "figure5", "scheduled"), runs.replicas(results, "figure4", "main")):
+        assert table.empty and list(table.columns[:3]) == runs.KEY
+    empty = runs.measures(results, "figure3", "main", "spectrum.csv", ["rank", "eigenvalue"])
+    assert empty.empty and "rank" in empty and replica_values(results, "figure7", "main", "slope_200").empty
+
+
+def test_a_column_that_a_run_lacks_is_nan(folder):
+    for file in ("history.csv",):
+        path = folder.root / "runs" / "b" / file
+        pd.read_csv(str(path)).drop(columns=["rho_W_h", "fixed_noise_gap"]).to_csv(str(path), index=False)
+    results = runs.load(folder.save())
+    assert runs.replicas(results, "figure3", "main").end_rho_W_h.isna().all()
+    assert replica_values(results, "figure3", "main", "rho").value.isna().all()
+
+
+def test_ends_are_medians_of_the_last_ten_evaluations(folder):
+    rows = [
+        {"run": "b", "seed": seed, "learning_rate": 0.01, "iteration": 10 * k, "x": float(seed + k**2)}
+        for k in range(25)
+        for seed in (0, 1)
+    ]
+    found = runs.ends(pd.DataFrame(rows).sample(frac=1, random_state=0), "x")
+    assert found[("b", 1, 0.01)] == np.median([1 + k**2 for k in range(15, 25)])
+
+
+def test_measures_by_their_top(folder):
+    key = {"seed": 0, "learning_rate": 0.01}
+    run = folder.root / "runs" / "b"
+    measure(
+        run,
+        "power_law.csv",
+        [dict(key, top=t, l2=l2, slope=t + (l2 == "with")) for t in (50, 200) for l2 in ("with", "without")],
+    )
+    measure(
+        run, "alignment.csv", [dict(key, top=t, iteration=i, error_alignment=t * i) for t in (5, 10) for i in range(12)]
+    )
+    results = runs.load(folder.save())
+    value = {name: replica_values(results, "figure3", "main", name).value.iloc[0] for name in ("slope_50", "slope_200")}
+    assert value == {"slope_50": 51, "slope_200": 201}
+    table = replica_values(results, "figure3", "main", "error_alignment_10")
+    assert table.value.iloc[0] == 10 * 6.5 and table.value.isna().sum() == 2  # the other replicas were not measured
+
+
+def test_early_stopping_takes_the_first_evaluation_at_the_target(tmp_path):
+    folder = ResultsFolder(tmp_path / "r")
+    folder.run("t", "seq_mnist", "three_factor", ends("t", 2, test=0.6))
+    run = folder.run("b", "seq_mnist", "bptt", ends("b", 2))
+    history = pd.read_csv(str(run / "history.csv"))
+    history["test_performance"] = np.where(history.seed == 0, history.iteration / 2000.0, 0.5)
+    history.to_csv(str(run / "history.csv"), index=False)
+    folder.play("table1", "early", "b", "t")
+    taken = early_stopped(runs.load(folder.save()), "table1", "early")
+    assert list(taken.seed) == [0] and list(taken.iteration) == [1250] and taken.target.iloc[0] == pytest.approx(0.6)
+
+
+def test_summaries_are_one_row_a_replica(folder, tmp_path):
+    assert summaries.main([str(folder.save()), str(tmp_path / "out")]) == 0
+    table = pd.read_csv(str(tmp_path / "out" / "summaries.csv"))
+    assert list(table.seed) == [0, 1, 2] and "hours" not in table and set(table.status) == {"completed"}
+
+
+def test_what_the_user_can_mend_is_one_line_and_exit_2(folder, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    for arguments in ([str(tmp_path / "none"), str(tmp_path)], [str(folder.save()), str(tmp_path / "file" / "out")]):
+        with pytest.raises(SystemExit) as stopped:
+            figure3.main(arguments)
+        assert stopped.value.code == 2 and len(capsys.readouterr().err.splitlines()) == 1
+    (folder.root / "selection.json").write_text(json.dumps({"blocks": {"b": ["b"]}})[:-1])
+    with pytest.raises(runs.RunsError, match="is not JSON"):
+        runs.load(folder.root)
