@@ -65,7 +65,7 @@ def failures(results: Path) -> List[str]:
     for marker in sorted((results / "done").iterdir()):
         code = exit_code(marker)
         if code != 0:
-            log = results / "logs" / f"{marker.name.split('.')[0]}.log"
+            log = results / "logs" / f"{marker.name}.log"
             lines.append(f"{marker.name} failed with exit code {code}; see {log}")
     return lines
 
@@ -113,9 +113,19 @@ def snakemake(results: Path, lock: int, cores: int, targets: List[str], more: Li
     return 128 + stopped[0] if stopped else code
 
 
-def targets(plan: Plan, figures: List[str]) -> List[str]:
-    """What Snakemake is asked for: the report, or some figures alone."""
+def products(figures: List[str]) -> List[str]:
+    """What the user asked for: the report, or some figures alone."""
     return [f"figures/{name}.png" for name in figures] or ["report.html"]
+
+
+def targets(plan: Plan, figures: List[str]) -> List[str]:
+    """What Snakemake is asked for: the products and all markers behind them.
+
+    By itself it would not make a removed marker anew, nor draw again what depends on it, where the product is there.
+    """
+    blocks = {block for name in figures or plan.figures for names in plan.figures[name].values() for block in names}
+    found = markers(plan)
+    return products(figures) + sorted({marker for block in blocks for marker in found[block]})
 
 
 def locked(results: Path) -> Optional[int]:
@@ -187,8 +197,8 @@ def reproduce(p: OneLineParser, plan: Plan, what: str, given, more: List[str]) -
     if code != 0:
         print(f"{p.prog}: not complete; the logs are in {results / 'logs'}; the same command goes on", file=sys.stderr)
         return 1
-    for target in targets(plan, given.figures):
-        print(results / target)
+    for product in products(given.figures):
+        print(results / product)
     return 1 if problems else 0
 
 
