@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 from experiments.command_line import OneLineParser
 from experiments.config import Config, ConfigError, from_dict, rate_factor, replicas, task_of
-from experiments.run_folder import _write
+from experiments.run_folder import write_whole
 from experiments.streams import random_stream
 from experiments.train import load_data
 from models.initialisation import Weights, glorot_uniform
@@ -278,7 +278,7 @@ def _table(run: SavedRun, name: str, every: int, note: Note) -> Tuple[pd.DataFra
     path = run.folder / f"{name}.csv"
     made = not path.is_file()
     if made:
-        _write(path, MEASURES[name](run, every, note).to_csv(index=False).encode())
+        write_whole(path, MEASURES[name](run, every, note).to_csv(index=False).encode())
     return _read_table(path), made
 
 

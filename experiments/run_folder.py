@@ -102,7 +102,7 @@ class RunFolder:
 
     def finish(self, history_csv: str, summary: List[dict]) -> None:
         """Writes the results and renames the folder: from here on the run is complete."""
-        _write(self.partial / "history.csv", history_csv.encode())
+        write_whole(self.partial / "history.csv", history_csv.encode())
         write_json(self.partial / "summary.json", summary)
         self._note_time()
         _flush_folder(self.partial / "weights")
@@ -126,17 +126,18 @@ class RunFolder:
 
 def write_json(path: Path, value) -> None:
     """JSON with sorted keys, written as one."""
-    _write(path, (json.dumps(value, indent=1, sort_keys=True) + "\n").encode())
+    write_whole(path, (json.dumps(value, indent=1, sort_keys=True) + "\n").encode())
 
 
 def _write_npz(path: Path, arrays: Dict[str, np.ndarray]) -> None:
     # packed in memory first: a zip archive that meets a full disk complains once more when it is dropped
     packed = io.BytesIO()
     np.savez(packed, **arrays)
-    _write(path, packed.getvalue())
+    write_whole(path, packed.getvalue())
 
 
-def _write(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes a file as one: it is there complete, or as it was before."""
     temporary = path.with_name(path.name + ".tmp")
     with open(str(temporary), "wb") as stream:
         stream.write(content)
