@@ -20,7 +20,6 @@ CURVE_CAPTION = (
     "Lines: mean over runs; shaded: standard deviation. A run that has stopped keeps its last value to the end of its "
     "group's longest. Diverged runs are left out and counted in the legend."
 )
-HEADROOM = 1.5  # of a histogram's axis, for the legend
 LOG_CAPTION = "Mean and standard deviation are those of the logarithm, as the axis is. "
 
 
@@ -69,7 +68,7 @@ def draw_curves(
         diverged, total = counts(rows)
         curve = mean_curve(rows, column or name, logarithmic)
         style = dict(styles[name])
-        style["label"] += f" (n = {total - diverged})" + lost_remark(diverged, total)
+        style["label"] += f" (n = {total - diverged}{lost_remark(diverged, total)})"
         axis.plot(curve.iteration, curve["mean"], linewidth=1.5, **style)
         axis.fill_between(
             curve.iteration, curve.low.values, curve.high.values, color=style["color"], alpha=0.18, linewidth=0
@@ -87,6 +86,7 @@ def finish_curves(axis: plt.Axes, drawn: List[pd.DataFrame], logarithmic: bool) 
     if logarithmic and any((curve["mean"] > 0).any() for curve in drawn):
         axis.set_yscale("log")
     axis.set_xlabel("Training iteration")
+    axis.xaxis.set_major_locator(MaxNLocator(5))
     legend(axis)
 
 
@@ -132,12 +132,11 @@ def histograms(axis: plt.Axes, groups: Dict[str, np.ndarray], styles: Dict[str, 
             colour = styles[name]["color"]
             axis.hist(values, bins, alpha=0.3, color=colour)
             axis.hist(values, bins, histtype="step", linewidth=1.2, color=colour, label=styles[name]["label"])
-            axis.axvline(values.mean(), ymax=1 / HEADROOM, color=colour, linestyle="--", linewidth=1.3)
+            axis.axvline(values.mean(), color=colour, linestyle="--", linewidth=1.3)
     axis.set_xlabel(label)
     axis.set_ylabel("Runs")
-    axis.set_ylim(0, HEADROOM * axis.get_ylim()[1])
     axis.yaxis.set_major_locator(MaxNLocator(5, integer=True))
-    legend(axis, loc="upper right")
+    legend(axis)
 
 
 def scatter(axis: plt.Axes, groups: Dict[str, pd.DataFrame], styles: Dict[str, dict], label: str) -> dict:
