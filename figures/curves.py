@@ -12,6 +12,8 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
 from figures import statistics
+from figures.gaps import gap_label, gaps, training_text
+from figures.measures import curvature_and_gap
 from figures.runs import KEY, Results, histories, with_rules
 from figures.style import empty, legend, lost_remark, panels, positive, rule_order, rule_style, task_columns
 
@@ -139,12 +141,21 @@ def histograms(axis: plt.Axes, groups: Dict[str, np.ndarray], styles: Dict[str, 
     legend(axis)
 
 
+def gap_histograms(axis: plt.Axes, table: pd.DataFrame) -> None:
+    """Distributions of the gap of one task's replicas by rule, each rule's training performance beside its name."""
+    groups = by_rule(table)
+    styles = styles_of(groups)
+    for rule, group in groups.items():
+        styles[rule]["label"] += f", {training_text(group)}{lost_remark(*counts(group))}"
+    histograms(axis, {rule: gaps(group) for rule, group in groups.items()}, styles, gap_label(table))
+
+
 def scatter(axis: plt.Axes, groups: Dict[str, pd.DataFrame], styles: Dict[str, dict], label: str) -> dict:
     """Gap against leading eigenvalue at the end, and their correlation over all groups, on which it reports.
 
     groups: {name: replicas with end_eigenvalue, end_gap}; without a positive eigenvalue there is no place on the axis.
     """
-    points = {name: _points(table) for name, table in groups.items()}
+    points = {name: curvature_and_gap(table) for name, table in groups.items()}
     pooled = np.concatenate(list(points.values())) if points else np.empty((0, 2))
     found = dict(statistics.correlations(pooled[:, 0], pooled[:, 1]), n=len(pooled))
     if not len(pooled):
@@ -158,13 +169,6 @@ def scatter(axis: plt.Axes, groups: Dict[str, pd.DataFrame], styles: Dict[str, d
     axis.set_ylabel(label)
     axis.text(0.02, 1.0, _correlation_text(found), transform=axis.transAxes, fontsize=7, va="bottom")
     return found
-
-
-def _points(table: pd.DataFrame) -> np.ndarray:
-    """[n, 2]: log10 eigenvalue and gap of the replicas that have both."""
-    eigenvalue = positive(pd.to_numeric(table.end_eigenvalue, errors="coerce").where(table.status != "diverged"))
-    both = np.column_stack([np.log10(eigenvalue), pd.to_numeric(table.end_gap, errors="coerce")]).astype(float)
-    return both[np.isfinite(both).all(axis=1)]
 
 
 def _correlation_text(found: dict) -> str:
