@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from figures.command import picture_command
-from figures.curves import CURVE_CAPTION, LOG_CAPTION, by_rule, mean_curve
+from figures.curves import CURVE_CAPTION, LOG_CAPTION, finish_curves, mean_curve
 from figures.measures import bound_products
 from figures.runs import END_EVALUATIONS, KEY, Results, histories, with_rules
-from figures.style import empty, legend, panels, rule_label, rule_order, rule_style, task_columns, truncated_steps
+from figures.style import panels, rule_label, rule_order, rule_style, task_columns, truncated_steps
 
 ROLES = ("main",)
 TITLE = "Theorem 1's bounds over the eigenvalue curves"
@@ -29,14 +29,12 @@ def draw(results: Results) -> tuple:
     history = with_rules(histories(results, "bounds", "main"), lambda rule: not truncated_steps(rule))
     history = history.assign(bound=bounds(history), product=bound_products(history))
     tasks, rules = task_columns(history.task), sorted(set(history.rule), key=rule_order) or ["bptt"]
-    picture, axes = panels(len(rules), tasks, results.note, height=2.5)
+    picture, axes = panels(len(rules), tasks, results.note, height=2.9)
     drawn = []
     for row, rule in enumerate(rules):
         for column, task in enumerate(tasks):
             drawn += _panel(axes[row][column], history[(history.rule == rule) & (history.task == task)], task, rule)
         axes[row][0].set_ylabel(f"{rule_label(rule)}\nleading eigenvalue")
-    for axis in axes[-1]:
-        axis.set_xlabel("Training iteration")
     return picture, {"": shares(history), "_curves": pd.concat(drawn) if drawn else pd.DataFrame()}
 
 
@@ -64,8 +62,8 @@ def shares(history: pd.DataFrame) -> pd.DataFrame:
 
 
 def _panel(axis, rows: pd.DataFrame, task: str, rule: str) -> List[pd.DataFrame]:
-    if not len(by_rule(rows)):
-        empty(axis)
+    if rows.empty:
+        finish_curves(axis, [], logarithmic=True)
         return []
     style, drawn = rule_style(rule), []
     lines = [("eigenvalue", "-", "eigenvalue"), ("bound", ":", r"1/($|\rho|\,\eta$)")]
@@ -75,10 +73,10 @@ def _panel(axis, rows: pd.DataFrame, task: str, rule: str) -> List[pd.DataFrame]
         axis.fill_between(curve.iteration, curve.low, curve.high, color=style["color"], alpha=0.15, linewidth=0)
         drawn.append(curve.assign(task=task, rule=rule, quantity=column))
     for rate in sorted(set(rows.learning_rate.astype(float))):
-        axis.axhline(1 / rate, color="#777777", linewidth=1, linestyle="--", label=rf"1/$\eta$ ($\eta$ = {rate:g})")
-        axis.axhline(2 / rate, color="#777777", linewidth=1, linestyle="-.", label=r"2/$\eta$")
-    axis.set_yscale("log")
-    legend(axis, ncol=2, fontsize=6)
+        for times, dashes in ((1, "--"), (2, "-.")):
+            label = rf"{times}/$\eta$, $\eta$ = {rate:g}"
+            axis.axhline(times / rate, color="#777777", linewidth=1, linestyle=dashes, label=label)
+    finish_curves(axis, drawn, logarithmic=True)
     return drawn
 
 

@@ -12,6 +12,8 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
 from figures import statistics
+from figures.gaps import gap_label, gaps, training_text
+from figures.measures import curvature_and_gap
 from figures.runs import KEY, Results, histories, with_rules
 from figures.style import empty, legend, lost_remark, panels, positive, rule_order, rule_style, task_columns
 
@@ -20,7 +22,6 @@ CURVE_CAPTION = (
     "Lines: mean over runs; shaded: standard deviation. A run that has stopped keeps its last value to the end of its "
     "group's longest. Diverged runs are left out and counted in the legend."
 )
-HEADROOM = 1.5  # of a histogram's axis, for the legend
 LOG_CAPTION = "Mean and standard deviation are those of the logarithm, as the axis is. "
 
 
@@ -69,7 +70,7 @@ def draw_curves(
         diverged, total = counts(rows)
         curve = mean_curve(rows, column or name, logarithmic)
         style = dict(styles[name])
-        style["label"] += f" (n = {total - diverged})" + lost_remark(diverged, total)
+        style["label"] += f" (n = {total - diverged}{lost_remark(diverged, total)})"
         axis.plot(curve.iteration, curve["mean"], linewidth=1.5, **style)
         axis.fill_between(
             curve.iteration, curve.low.values, curve.high.values, color=style["color"], alpha=0.18, linewidth=0
@@ -87,6 +88,7 @@ def finish_curves(axis: plt.Axes, drawn: List[pd.DataFrame], logarithmic: bool) 
     if logarithmic and any((curve["mean"] > 0).any() for curve in drawn):
         axis.set_yscale("log")
     axis.set_xlabel("Training iteration")
+    axis.xaxis.set_major_locator(MaxNLocator(5))
     legend(axis)
 
 
@@ -132,12 +134,20 @@ def histograms(axis: plt.Axes, groups: Dict[str, np.ndarray], styles: Dict[str, 
             colour = styles[name]["color"]
             axis.hist(values, bins, alpha=0.3, color=colour)
             axis.hist(values, bins, histtype="step", linewidth=1.2, color=colour, label=styles[name]["label"])
-            axis.axvline(values.mean(), ymax=1 / HEADROOM, color=colour, linestyle="--", linewidth=1.3)
+            axis.axvline(values.mean(), color=colour, linestyle="--", linewidth=1.3)
     axis.set_xlabel(label)
     axis.set_ylabel("Runs")
-    axis.set_ylim(0, HEADROOM * axis.get_ylim()[1])
     axis.yaxis.set_major_locator(MaxNLocator(5, integer=True))
-    legend(axis, loc="upper right")
+    legend(axis)
+
+
+def gap_histograms(axis: plt.Axes, table: pd.DataFrame) -> None:
+    """Distributions of the gap of one task's replicas by rule, each rule's training performance beside its name."""
+    groups = by_rule(table)
+    styles = styles_of(groups)
+    for rule, group in groups.items():
+        styles[rule]["label"] += f", {training_text(group)}{lost_remark(*counts(group))}"
+    histograms(axis, {rule: gaps(group) for rule, group in groups.items()}, styles, gap_label(table))
 
 
 def scatter(axis: plt.Axes, groups: Dict[str, pd.DataFrame], styles: Dict[str, dict], label: str) -> dict:
@@ -145,7 +155,7 @@ def scatter(axis: plt.Axes, groups: Dict[str, pd.DataFrame], styles: Dict[str, d
 
     groups: {name: replicas with end_eigenvalue, end_gap}; without a positive eigenvalue there is no place on the axis.
     """
-    points = {name: _points(table) for name, table in groups.items()}
+    points = {name: curvature_and_gap(table) for name, table in groups.items()}
     pooled = np.concatenate(list(points.values())) if points else np.empty((0, 2))
     found = dict(statistics.correlations(pooled[:, 0], pooled[:, 1]), n=len(pooled))
     if not len(pooled):
@@ -159,13 +169,6 @@ def scatter(axis: plt.Axes, groups: Dict[str, pd.DataFrame], styles: Dict[str, d
     axis.set_ylabel(label)
     axis.text(0.02, 1.0, _correlation_text(found), transform=axis.transAxes, fontsize=7, va="bottom")
     return found
-
-
-def _points(table: pd.DataFrame) -> np.ndarray:
-    """[n, 2]: log10 eigenvalue and gap of the replicas that have both."""
-    eigenvalue = positive(pd.to_numeric(table.end_eigenvalue, errors="coerce").where(table.status != "diverged"))
-    both = np.column_stack([np.log10(eigenvalue), pd.to_numeric(table.end_gap, errors="coerce")]).astype(float)
-    return both[np.isfinite(both).all(axis=1)]
 
 
 def _correlation_text(found: dict) -> str:

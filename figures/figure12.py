@@ -40,7 +40,8 @@ def draw(results: Results) -> tuple:
     for axis in axes[0]:
         axis.set_title(axis.get_title(), fontsize=11, pad=24)  # above the lines that name the correlation
     for axis, letter, text in zip(axes[:, 0], "ABC", (*map(rule_label, WITHIN), "Three times the rate")):
-        axis.set_ylabel(f"{letter}) {text}\n{axis.get_ylabel() or 'Leading Hessian eigenvalue'}")
+        quantity = "Leading Hessian eigenvalue" if letter == "C" else axis.get_ylabel()
+        axis.set_ylabel(f"{letter}) {text}\n{quantity}")
     tables = {"": table, "_correlations": pd.DataFrame(correlations)}
     return picture, {**tables, "_c": pd.concat(drawn, ignore_index=True)[CURVE_COLUMNS]}
 

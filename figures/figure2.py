@@ -9,10 +9,10 @@ from typing import List, Optional
 import pandas as pd
 
 from figures.command import picture_command
-from figures.curves import by_rule, counts, histograms, scatter, styles_of
-from figures.gaps import ended, gap_label, gaps, group_rows, is_published_rule, training_text
+from figures.curves import by_rule, gap_histograms, scatter, styles_of
+from figures.gaps import ended, gap_label, group_rows, is_published_rule
 from figures.runs import Results, with_rules
-from figures.style import lost_remark, panels, task_columns
+from figures.style import panels, task_columns
 
 ROLES = ("main",)
 TITLE = "Generalisation gap and curvature"
@@ -29,13 +29,11 @@ def draw(results: Results) -> tuple:
     picture, axes = panels(2, tasks, results.note)
     correlations = []
     for column, task in enumerate(tasks):
-        groups = by_rule(table[table.task == task])
-        styles = styles_of(groups)
-        for rule, group in groups.items():
-            styles[rule]["label"] += f", {training_text(group)}" + lost_remark(*counts(group))
-        label = gap_label(table[table.task == task])
-        histograms(axes[0][column], {rule: gaps(group) for rule, group in groups.items()}, styles, label)
-        correlations.append(dict(scatter(axes[1][column], groups, styles, label), task=task))
+        of_task = table[table.task == task]
+        groups = by_rule(of_task)
+        gap_histograms(axes[0][column], of_task)
+        found = scatter(axes[1][column], groups, styles_of(groups), gap_label(of_task))
+        correlations.append(dict(found, task=task))
     tables = {"": table, "_groups": group_rows(table), "_correlations": pd.DataFrame(correlations)}
     return picture, tables
 

@@ -7,10 +7,10 @@ import sys
 from typing import List, Optional
 
 from figures.command import picture_command
-from figures.curves import by_rule, counts, histograms, styles_of
-from figures.gaps import ended, gap_label, gaps, group_rows, training_text
+from figures.curves import gap_histograms
+from figures.gaps import ended, group_rows
 from figures.runs import Results
-from figures.style import STEP_RULES, lost_remark, panels, task_columns
+from figures.style import STEP_RULES, panels, task_columns
 
 ROLES = ("main",)
 TITLE = "Generalisation gap at matched step length"
@@ -27,12 +27,7 @@ def draw(results: Results) -> tuple:
     tasks = task_columns(table.task)
     picture, axes = panels(1, tasks, results.note)
     for axis, task in zip(axes[0], tasks):
-        groups = by_rule(table[table.task == task])
-        styles = styles_of(groups)
-        for rule, group in groups.items():
-            styles[rule]["label"] += f", {training_text(group)}" + lost_remark(*counts(group))
-        label = gap_label(table[table.task == task])
-        histograms(axis, {rule: gaps(group) for rule, group in groups.items()}, styles, label)
+        gap_histograms(axis, table[table.task == task])
     return picture, {"": table, "_groups": group_rows(table)}
 
 

@@ -120,6 +120,17 @@ TOP_MEASURES: Dict[str, Callable] = {
 LOGARITHMIC = ("eigenvalue", "early_eigenvalue", "bound_ratio", "rho")
 
 
+def curvature_and_gap(table: pd.DataFrame) -> np.ndarray:
+    """[n, 2]: log10 of the end eigenvalue, and the end gap, of the replicas that did not diverge and have both.
+
+    A Hessian of zero has no logarithm.
+    """
+    ended = table[table.status != "diverged"]
+    eigenvalue, gap = [pd.to_numeric(ended[name], errors="coerce") for name in ("end_eigenvalue", "end_gap")]
+    both = np.column_stack([np.log10(eigenvalue.where(eigenvalue > 0)), gap]).astype(float)
+    return both[np.isfinite(both).all(axis=1)]
+
+
 def finite(values: pd.Series) -> np.ndarray:
     """The numbers of a column `value`, those that exist and are finite."""
     numbers = values.values.astype(float)

@@ -45,7 +45,7 @@ def page(results: Results, output: Path) -> str:
         marks=MARKS,
         sections=sections,
         others=others,
-        other_settings=_settings_of(results, sorted({(row["figure"], row["figure"]) for row in others})),
+        other_settings=_settings_of(results, _roles_without_figure()),
         lost=results.lost,
         diverged=_diverged(results),
         provenance=provenance(results),
@@ -87,7 +87,7 @@ def title(name: str) -> str:
     for prefix in ("figure", "table"):
         if name.startswith(prefix) and name[len(prefix) :].isdigit():
             return f"{prefix.capitalize()} {name[len(prefix) :]}"
-    return name.replace("_", " ").capitalize()
+    return name.replace("_", " ").capitalize().replace("hessian", "Hessian")
 
 
 def _section(results: Results, output: Path, name: str, verdicts: List[dict]) -> dict:
@@ -135,6 +135,12 @@ def _settings_of(results: Results, roles: List[tuple]) -> List[dict]:
         if lost:
             rows.append({"role": role, "lost": lost, "order": ("~", (0,))})
     return sorted(rows, key=lambda row: (row["role"], row["order"]))
+
+
+def _roles_without_figure() -> List[tuple]:
+    """(family, role) of the claims that no figure shows."""
+    claims = [claim for claim in read_published()["claims"] if claim["figure"] not in FIGURES]
+    return list(dict.fromkeys((claim["figure"], claim["groups"][0][0].split(":")[0]) for claim in claims))
 
 
 def _diverged(results: Results) -> List[dict]:

@@ -11,6 +11,7 @@ import pandas as pd
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402  (the backend comes first)
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter  # noqa: E402
+from matplotlib.transforms import ScaledTranslation  # noqa: E402
 
 # Okabe and Ito (2008); rule -> (label in the paper, colour)
 RULES = {
@@ -72,7 +73,7 @@ def task_columns(tasks: Iterable[str]) -> List[str]:
     return [*TASKS, *sorted(set(tasks) - set(TASKS))]
 
 
-def panels(rows: int, tasks: List[str], note: str, height: float = 2.9):
+def panels(rows: int, tasks: List[str], note: str, height: float = 3.3):
     """(figure, axes [rows, len(tasks)]): a task's name above each column, the note, if any, in red above all."""
     figure, axes = plt.subplots(rows, len(tasks), figsize=(3.9 * len(tasks), height * rows + 0.3), squeeze=False)
     for axis, task in zip(axes[0], tasks):
@@ -120,15 +121,20 @@ def empty(axis: plt.Axes, said: str = "no runs") -> None:
     axis.text(0.5, 0.5, said, transform=axis.transAxes, ha="center", va="center", fontsize=9, color="#777777")
 
 
-def legend(axis: plt.Axes, **options) -> None:
-    """A small legend without frame, if there is anything to name."""
-    if axis.get_legend_handles_labels()[0]:
-        axis.legend(frameon=False, **{"fontsize": 7, "handlelength": 1.8, **options})
+def legend(axis: plt.Axes) -> None:
+    """A small legend below the panel, where it covers nothing, if there is anything to name."""
+    labels = axis.get_legend_handles_labels()[1]
+    if labels:
+        columns = 2 if max(map(len, labels)) < 34 else 1
+        # so many inches below the axis, clear of its ticks and label whatever the panel's height
+        below = axis.transAxes + ScaledTranslation(0, -0.4, axis.figure.dpi_scale_trans)
+        place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "bbox_transform": below}
+        axis.legend(frameon=False, fontsize=7, handlelength=1.8, columnspacing=1.2, ncol=columns, **place)
 
 
 def lost_remark(diverged: int, total: int) -> str:
     """What a legend adds to a rule some of whose replicas diverged."""
-    return f"\n({diverged} of {total} diverged)" if diverged else ""
+    return f", {diverged} of {total} diverged" if diverged else ""
 
 
 def save(figure: plt.Figure, path_without_ending: Path, tables: Dict[str, pd.DataFrame]) -> List[Path]:

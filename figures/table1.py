@@ -82,7 +82,7 @@ def _picture(table: pd.DataFrame, unit: str, note: str):
         own = table[table.learning == label].set_index("quantity")
         cells.append([_cell(own.loc[name, "mean"], own.loc[name, "sd"], own.loc[name, "n"]) for name in columns])
         eigenvalue, gap = own.loc["eigenvalue"], own.loc["gap"]
-        published = [_cell(row.published_mean, row.published_sd) for row in (eigenvalue, gap)]
+        published = [f"{row.published_mean:g} ± {row.published_sd:g}" for row in (eigenvalue, gap)]
         cells.append([published[0], *([published[1]] * len(UNITS))])
     names = [name for label in table.learning.unique() for name in (f"{label}: ours", "published")]
     drawn = axis.table(cells, rowLabels=names, colLabels=heads, loc="center", cellLoc="center", edges="horizontal")
@@ -96,11 +96,12 @@ def _picture(table: pd.DataFrame, unit: str, note: str):
     return figure
 
 
-def _cell(mean: float, sd: float, n: Optional[int] = None) -> str:
+def _cell(mean: float, sd: float, n: int) -> str:
+    """Mean and sd to two significant places of the sd."""
     if np.isnan(mean):
         return "no runs"
-    digits = 0 if mean >= 100 else 2
-    return f"{mean:.{digits}f} ± {sd:.{digits}f}" + (f" (n = {n})" if n is not None else "")
+    places = max(0, 1 - int(np.floor(np.log10(sd)))) if sd > 0 else 3
+    return f"{mean:.{places}f} ± {sd:.{places}f} (n = {n})"
 
 
 def main(arguments: Optional[List[str]] = None) -> int:

@@ -14,32 +14,20 @@ import functools
 import json
 import sys
 from pathlib import Path
-from typing import Callable, Dict, List, NamedTuple, Optional
+from typing import Callable, List, Optional
 
 import numpy as np
 import pandas as pd
 
 from figures import statistics
 from figures.command import figure_command
-from figures.measures import LOGARITHMIC, finite, replica_values
+from figures.kinds import KINDS, POOLED, Group, comparable_margin, performances
+from figures.measures import finite, replica_values
 from figures.runs import Results, load
 from figures.style import group_label, task_label
 
 PUBLISHED = Path(__file__).resolve().parents[1] / "experiments" / "published.json"
 NO_VERDICT = "no verdict (reduced)"
-
-
-class Group(NamedTuple):
-    """One group of a claim. values: the finite ones; table: all replicas of role, task and rule, with `value`."""
-
-    label: str
-    values: np.ndarray
-    table: pd.DataFrame
-
-    @property
-    def diverged(self) -> int:
-        """How many replicas diverged; they have no value."""
-        return int((self.table.status == "diverged").sum())
 
 
 def read_published(path: Path = PUBLISHED) -> dict:
@@ -118,234 +106,12 @@ def _description(group: Group, random: np.random.RandomState) -> dict:
 def _comparability(groups: List[Group], settings: dict) -> dict:
     """Whether every group's training performance is comparable to that of the last (appendix, end of A.3)."""
     performance = next((table.performance.iloc[0] for _, _, table in groups if len(table)), "accuracy")
-    sizes = [_performances(group, performance) for group in groups]
+    sizes = [performances(group, performance) for group in groups]
     if min(len(size) for size in sizes) == 0:
         return {"performance": performance, "comparable_training": ""}
-    margin = _comparable_margin(performance, settings)
+    margin = comparable_margin(performance, settings)
     comparable = all(abs(size.mean() - sizes[-1].mean()) <= margin for size in sizes)
     return {"performance": performance, "comparable_training": "yes" if comparable else "no"}
-
-
-def _performances(group: Group, performance: str) -> np.ndarray:
-    values = pd.to_numeric(group.table.end_training_performance, errors="coerce").where(
-        group.table.status != "diverged"
-    )
-    kept = finite(values)
-    return np.log(kept[kept > 0]) if performance == "mean_squared_error" else kept
-
-
-def _comparable_margin(performance: str, settings: dict) -> float:
-    margin = settings["comparable"][performance]
-    return np.log(margin) if performance == "mean_squared_error" else margin
-
-
-# Each kind takes (groups, claim, settings, random) and gives what it adds to the row: effect_name, effect, its interval
-# (low, high), and either a test (p, with `negligible`, the margin around no effect) or a band the interval is held to.
-
-
-def _greater(groups, claim, settings, random):
-    first, second = groups[0].values, groups[1].values
-    low, high = statistics.interval(statistics.dominance, [first, second], random)
-    pairs = _pairs(groups[0], groups[1], claim["measure"] in LOGARITHMIC)
-    return {
-        "effect_name": "rank-biserial correlation",
-        "effect": float(statistics.dominance(first, second)),
-        "low": low,
-        "high": high,
-        "test": "Mann-Whitney U",
-        "p": statistics.rank_sum_p(first, second),
-        "negligible": settings["negligible"]["greater"],
-        "detail": f"Wilcoxon over {len(pairs)} pairs: p = {statistics.paired_p(pairs):.3g}" if len(pairs) else "",
-    }
-
-
-def _pairs(first: Group, second: Group, logarithmic: bool) -> np.ndarray:
-    """First minus second over the seeds that both have; none where a seed is not one replica of each group."""
-    sides = [group.table.dropna(subset=["value"]).set_index("seed").value.astype(float) for group in (first, second)]
-    if not all(side.index.is_unique for side in sides):
-        return np.array([])
-    together = pd.concat(sides, axis=1, join="inner").values
-    if logarithmic:
-        together = np.log(together[(together > 0).all(axis=1)])
-    return together[:, 0] - together[:, 1]
-
-
-def _more_variable(groups, claim, settings, random):
-    first, second = groups[0].values, groups[1].values
-    low, high = statistics.interval(statistics.log_sd_ratio, [first, second], random)
-    return {
-        "effect_name": "log ratio of standard deviations",
-        "effect": float(statistics.log_sd_ratio(first, second)),
-        "low": low,
-        "high": high,
-        "test": "Brown-Forsythe",
-        "p": statistics.brown_forsythe_p(first, second),
-        "negligible": float(np.log(settings["negligible"]["more_variable"])),
-        "detail": "; ".join(_other_spreads(groups)),
-    }
-
-
-def _other_spreads(groups: List[Group]) -> List[str]:
-    """Spreads beside the claim's own, as a larger gap may be a more variable one: at fixed noise, and of the log."""
-    fixed = [finite(pd.to_numeric(g.table.end_fixed_noise_gap.where(g.table.status != "diverged"))) for g in groups]
-    logs = [np.log(group.values[group.values > 0]) for group in groups]
-    said = []
-    for what, (first, second) in (("gap at noise of sd 0.1", fixed), ("log gap", logs)):
-        if min(len(first), len(second)) >= 2:
-            ratio = np.exp(statistics.log_sd_ratio(first, second))
-            said.append(f"sd of the {what} x {ratio:.3g}, p = {statistics.brown_forsythe_p(first, second):.3g}")
-    return said
-
-
-def _correlates(groups, claim, settings, random):
-    points = [_points(group) for group in groups]
-    pooled = np.concatenate(points)
-    found = statistics.correlations(pooled[:, 0], pooled[:, 1])
-    low, high = statistics.interval(statistics.rank_correlation, [pooled], random)
-    within = [_within(group, own) for group, own in zip(groups, points)] if len(groups) > 1 else []
-    return {
-        "effect_name": "Spearman's r",
-        "effect": found["spearman"],
-        "low": low,
-        "high": high,
-        "test": "Spearman and Pearson (log eigenvalue), the larger p",
-        "p": max(found["spearman_p"], found["pearson_p"]),
-        "negligible": settings["negligible"]["correlates"],
-        "detail": "; ".join([f"n = {len(pooled)}, Pearson's r = {found['pearson']:.3g}", *within]),
-    }
-
-
-def _points(group: Group) -> np.ndarray:
-    """[n, 2]: log10 eigenvalue and gap of the replicas that have both; a Hessian of zero has no logarithm."""
-    eigenvalue = pd.to_numeric(group.table.end_eigenvalue, errors="coerce").values
-    gap = group.table.value.values.astype(float)
-    kept = (eigenvalue > 0) & np.isfinite(eigenvalue) & np.isfinite(gap)
-    return np.column_stack([np.log10(eigenvalue[kept]), gap[kept]])
-
-
-def _within(group: Group, points: np.ndarray) -> str:
-    found = statistics.correlations(points[:, 0], points[:, 1])
-    return f"within {group.label}: r = {found['spearman']:.3g}, p = {found['spearman_p']:.3g}"
-
-
-def _similar(groups, claim, settings, random):
-    logs = [np.log(group.values[group.values > 0]) for group in groups]
-    if min(len(log) for log in logs) < 2:
-        return {"detail": "a group has no positive eigenvalues"}
-    margin = float(np.log(settings["similar_factor"]))
-    low, high = statistics.interval(statistics.mean_difference, logs[:2], random)
-    nearer = statistics.interval(_nearer, logs, random)
-    return {
-        "effect_name": "log ratio of geometric means",
-        "effect": float(statistics.mean_difference(*logs[:2])),
-        "low": low,
-        "high": high,
-        "test": f"equivalence within a factor of {settings['similar_factor']:g} (two one-sided Welch t tests)",
-        "p": statistics.equivalence_p(logs[0], logs[1], margin),
-        "band_low": -margin,
-        "band_high": margin,
-        "nearer_low": nearer[0],
-        "nearer_high": nearer[1],
-        "detail": f"nearer to {groups[1].label} than to {groups[2].label} by {_nearer(*logs):.3g}"
-        f" [{nearer[0]:.3g}, {nearer[1]:.3g}] in log eigenvalue",
-    }
-
-
-def _nearer(first: np.ndarray, second: np.ndarray, third: np.ndarray) -> np.ndarray:
-    """By how much the first's mean is nearer to the second's than to the third's."""
-    return np.abs(statistics.mean_difference(first, third)) - np.abs(statistics.mean_difference(first, second))
-
-
-def _comparable(groups, claim, settings, random):
-    performance = groups[0].table.performance.iloc[0]
-    samples, margin = [_performances(g, performance) for g in groups[:2]], _comparable_margin(performance, settings)
-    if min(len(sample) for sample in samples) < 2:
-        return {"detail": "a group has no positive errors"}
-    low, high = statistics.interval(statistics.mean_difference, samples, random)
-    error = performance == "mean_squared_error"
-    return {
-        "effect_name": "log ratio of geometric mean errors" if error else "difference of mean accuracies",
-        "effect": float(statistics.mean_difference(*samples)),
-        "low": low,
-        "high": high,
-        "test": "equivalence (two one-sided Welch t tests)",
-        "p": statistics.equivalence_p(samples[0], samples[1], margin),
-        "band_low": -margin,
-        "band_high": margin,
-    }
-
-
-def _value(groups, claim, settings, random):
-    values, published, within = groups[0].values, claim["published"], claim["within"]
-    low, high = statistics.interval(statistics.mean, [values], random)
-    return {
-        "effect_name": "mean",
-        "effect": float(values.mean()),
-        "low": low,
-        "high": high,
-        "test": "interval of the mean inside the published range",
-        "band_low": published - within,
-        "band_high": published + within,
-        "detail": f"differs from the published mean by {values.mean() - published:.3g}",
-    }
-
-
-def _against_threshold(sign: int) -> Callable:
-    def outcome(groups, claim, settings, random):
-        values, threshold, scale = groups[0].values, claim["threshold"], ""
-        if claim["measure"] in LOGARITHMIC:
-            # an eigenvalue of zero lies below any bound; the smallest positive number says so and keeps its logarithm
-            values, threshold, scale = np.log(np.maximum(values, np.finfo(np.float32).tiny)), np.log(threshold), "log "
-        low, high = sorted(
-            sign * (bound - threshold) for bound in statistics.interval(statistics.mean, [values], random)
-        )
-        return {
-            "effect_name": f"mean {scale}distance on the claimed side of {claim['threshold']:g}",
-            "effect": float(sign * (values.mean() - threshold)),
-            "low": low,
-            "high": high,
-            "test": "one-sample t",
-            "p": statistics.one_sample_p(values, threshold),
-            "negligible": 0.0,
-            "detail": f"{int(np.sum(sign * (values - threshold) > 0))} of {len(values)} replicas on the claimed side",
-        }
-
-    return outcome
-
-
-def _all_converged(groups, claim, settings, random):
-    share = np.concatenate([group.values for group in groups])
-    return {
-        "effect_name": "share of power iterations that converged",
-        "effect": float(share.mean()),
-        "low": float(share.min()),
-        "high": float(share.max()),
-        "test": "none: one exception refutes it (the interval is the worst and the best replica)",
-        "band_low": 1.0,
-        "band_high": 1.0,
-        "detail": f"{int((share < 1).sum())} of {len(share)} replicas have an evaluation that did not converge",
-    }
-
-
-def _reported(groups, claim, settings, random):
-    values = np.concatenate([group.values for group in groups])
-    low, high = statistics.interval(statistics.mean, [values], random)
-    return {"effect_name": "mean", "effect": float(values.mean()), "low": low, "high": high, "test": "none"}
-
-
-KINDS: Dict[str, Callable] = {
-    "greater": _greater,
-    "more_variable": _more_variable,
-    "correlates": _correlates,
-    "similar": _similar,
-    "comparable": _comparable,
-    "value": _value,
-    "at_least": _against_threshold(1),
-    "at_most": _against_threshold(-1),
-    "all_converged": _all_converged,
-    "reported": _reported,
-}
-POOLED = ("correlates", "all_converged", "reported")  # over whatever groups there are, not one against another
 
 
 def _verdict(row: dict, settings: dict, reduced: bool) -> tuple:

@@ -63,8 +63,8 @@ class Browser:
             self._read()
 
     def evaluate(self, expression):
-        """The value of a JavaScript expression in the page."""
-        return self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"]["value"]
+        """The value of a JavaScript expression in the page; None if it has none."""
+        return self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
 
     def call(self, method, **parameters):
         """A command to the page, and its result."""

@@ -93,7 +93,7 @@ def test_a_zero_eigenvalue_has_no_place_on_a_logarithmic_axis(tmp_path):
 def test_figure2_tells_each_groups_performance_gap_and_spread(results):
     picture, tables = figure2.draw(results)
     labels = [text.get_text() for text in picture.axes[0].get_legend().get_texts()]
-    assert "BPTT, training 97 %" in labels and any("(1 of 3 diverged)" in label for label in labels)
+    assert "BPTT, training 97 %" in labels and any("%, 1 of 3 diverged" in label for label in labels)
     own = tables[""][(tables[""].task == "pattern_generation") & (tables[""].rule == "mdgl")]
     row = tables["_groups"].set_index(["task", "rule"]).loc[("pattern_generation", "mdgl")]
     assert row.gap_sd == pytest.approx(np.std(own.end_gap, ddof=1)) and row.training_performance_mean == pytest.approx(

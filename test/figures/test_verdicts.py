@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 from synthetic import ResultsFolder, ends
 
-from figures import statistics, verdicts
+from figures import kinds, statistics, verdicts
 from figures.runs import load
 
 PUBLISHED = verdicts.read_published()
@@ -149,7 +149,7 @@ def test_similar_is_equivalence_and_nearness(tmp_path, scaled, expected):
     logs = [
         np.log([e["eigenvalue"] for e in ends(r, 10, eigenvalue=x)]) for r, x in (("a", 150), ("b", 200), ("c", 140))
     ]
-    assert verdicts._nearer(*logs) == pytest.approx(
+    assert kinds._nearer(*logs) == pytest.approx(
         abs(logs[0].mean() - logs[2].mean()) - abs(logs[0].mean() - logs[1].mean())
     )
 
@@ -214,6 +214,6 @@ def test_the_claims_file_names_known_kinds_and_measures():
     identifiers = [claim["id"] for claim in PUBLISHED["claims"]]
     assert len(identifiers) == len(set(identifiers))
     for claim in PUBLISHED["claims"]:
-        assert claim["kind"] in verdicts.KINDS and claim["place"] and claim["says"]
+        assert claim["kind"] in kinds.KINDS and claim["place"] and claim["says"]
         for name in (claim["measure"], claim.get("measure_of_second", claim["measure"])):
             assert name in MEASURES or name.rsplit("_", 1)[0] in TOP_MEASURES
