@@ -2,7 +2,8 @@
 
     python -m figures.report RESULTS OUTPUT
 
-reads what the other modules wrote to OUTPUT (verdicts.json, PNGs) and writes OUTPUT/report.html, which fetches nothing.
+reads what the other modules wrote (OUTPUT/verdicts.json, OUTPUT/figures/*.png) and writes OUTPUT/report.html, which
+fetches nothing.
 """
 
 import base64
@@ -92,7 +93,8 @@ def title(name: str) -> str:
 
 def _section(results: Results, output: Path, name: str, verdicts: List[dict]) -> dict:
     module = importlib.import_module(f"figures.{name}")
-    picture = output / f"{name}.png"
+    figures = output / "figures"
+    picture = figures / f"{name}.png"
     return {
         "name": name,
         "heading": f"{title(name)}: {module.TITLE}" if name in FIGURES[:-1] else module.TITLE,
@@ -100,7 +102,7 @@ def _section(results: Results, output: Path, name: str, verdicts: List[dict]) ->
         "picture": base64.b64encode(picture.read_bytes()).decode() if picture.is_file() else "",
         "claims": _claims(row for row in verdicts if row["figure"] == name),
         "settings": _settings_of(results, [(name, role) for role in module.ROLES]),
-        "tables": sorted(path.name for path in output.glob(f"{name}*.csv") if path.stem.split("_")[0] == name),
+        "tables": sorted(path.name for path in figures.glob(f"{name}*.csv") if path.stem.split("_")[0] == name),
     }
 
 

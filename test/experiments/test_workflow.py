@@ -106,7 +106,8 @@ def test_all_that_was_asked_for_is_there_and_says_that_it_is_reduced(undisturbed
     names = set(results(folder))
     assert {"figures/figure3.png", "figures/figure8.csv", "verdicts.csv", "summaries.csv", "published.json"} <= names
     page = (folder / "results" / "small" / "report.html").read_text()
-    assert "REDUCED: a test" in page and out.splitlines()[-1].endswith("results/small/report.html")
+    assert page.count("data:image/png;base64,") == 2 and "REDUCED: a test" in page
+    assert out.splitlines()[-1].endswith("results/small/report.html")
     verdicts = json.loads((folder / "results" / "small" / "verdicts.json").read_text())
     assert "reproduced" not in {row["verdict"] for row in verdicts}
 

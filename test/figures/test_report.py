@@ -22,9 +22,10 @@ DEAD_LINKS = "[...document.links].map(a => a.getAttribute('href')).filter(to => 
 
 def written(root, output, without=()):
     verdicts.write(load(root), output)
+    (output / "figures").mkdir(exist_ok=True)
     for name in report.FIGURES:
         if name not in without:
-            (output / f"{name}.png").write_bytes(PIXEL)
+            (output / "figures" / f"{name}.png").write_bytes(PIXEL)
     assert report.main([str(root), str(output)]) == 0
     return output / "report.html"
 

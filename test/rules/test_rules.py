@@ -68,6 +68,15 @@ def test_bptt_is_real_time_recurrent_learning(problem):
     assert_equal(rule_gradient(problem, "rtrl"), rule_gradient(problem, "bptt"), 1e-10)
 
 
+@pytest.mark.parametrize("rule, accuracy", [("rtrl", 1e-10), ("truncated_bptt(0)", 1e-12)])
+@pytest.mark.parametrize("adaptive", [0, 2, 5])
+@pytest.mark.parametrize("alpha", [0.0, 0.3])
+@pytest.mark.parametrize("loss_steps", [None, (7,), (2, 5)])
+def test_what_equals_bptt_does_so_everywhere_on_the_grid(rule, accuracy, adaptive, alpha, loss_steps):
+    problem = random_problem(2, steps=7, alpha=alpha, beta=0.7, adaptive=adaptive, l2=0.01, loss_steps=loss_steps)
+    assert_equal(rule_gradient(problem, rule), rule_gradient(problem, "bptt"), accuracy)
+
+
 @settings(max_examples=4, deadline=None)
 @given(problem=problems())
 def test_truncating_nothing_is_bptt(problem):
