@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from figures.command import picture_command
-from figures.curves import CURVE_CAPTION, LOG_CAPTION, finish_curves, mean_curve
+from figures.curves import CURVE_CAPTION, LOG_CAPTION, counted, finish_curves, mean_curve
 from figures.measures import bound_products
 from figures.runs import END_EVALUATIONS, KEY, Results, histories, with_rules
 from figures.style import panels, rule_label, rule_order, rule_style, task_columns, truncated_steps
@@ -66,7 +66,7 @@ def _panel(axis, rows: pd.DataFrame, task: str, rule: str) -> List[pd.DataFrame]
         finish_curves(axis, [], logarithmic=True)
         return []
     style, drawn = rule_style(rule), []
-    lines = [("eigenvalue", "-", "eigenvalue"), ("bound", ":", r"1/($|\rho|\,\eta$)")]
+    lines = [("eigenvalue", "-", f"eigenvalue ({counted(rows)})"), ("bound", ":", r"1/($|\rho|\,\eta$)")]
     for column, dashes, label in lines[: 1 if rule == "bptt" else 2]:  # under BPTT rho = 1
         curve = mean_curve(rows, column, logarithmic=True)
         axis.plot(curve.iteration, curve["mean"], dashes, linewidth=1.5, color=style["color"], label=label)

@@ -28,8 +28,10 @@ LOG_CAPTION = "Mean and standard deviation are those of the logarithm, as the ax
 def held_curves(rows: pd.DataFrame, column: str) -> pd.DataFrame:
     """`column` of one group as [replica, iteration]; diverged replicas out, finished ones held at their last value."""
     kept = rows[rows.status != "diverged"]
-    table = kept.assign(value=pd.to_numeric(kept[column])).pivot_table(index=KEY, columns="iteration", values="value")
-    return table.ffill(axis=1)
+    kept = kept.assign(value=pd.to_numeric(kept[column])).dropna(subset=["value"])
+    if kept.empty:
+        return pd.DataFrame(dtype=float)
+    return kept.pivot_table(index=KEY, columns="iteration", values="value").ffill(axis=1)
 
 
 def mean_curve(rows: pd.DataFrame, column: str, logarithmic: bool) -> pd.DataFrame:
@@ -42,12 +44,12 @@ def mean_curve(rows: pd.DataFrame, column: str, logarithmic: bool) -> pd.DataFra
     back = np.exp if logarithmic else np.asarray
     return pd.DataFrame(
         {
-            "iteration": table.columns,
+            "iteration": table.columns.values.astype(int),
             "n": frame.notna().sum().values,
             "held": [int((last < iteration).sum()) for iteration in table.columns],
-            "mean": back(mean.values),
-            "low": back((mean - sd).values),
-            "high": back((mean + sd).values),
+            "mean": back(mean.values.astype(float)),
+            "low": back((mean - sd).values.astype(float)),
+            "high": back((mean + sd).values.astype(float)),
         }
     )
 
@@ -56,6 +58,12 @@ def counts(rows: pd.DataFrame) -> tuple:
     """(replicas diverged, replicas in all) of a table with columns KEY and status."""
     status = rows.drop_duplicates(KEY).status
     return int((status == "diverged").sum()), len(status)
+
+
+def counted(rows: pd.DataFrame) -> str:
+    """What a legend says of a group's number of replicas: those drawn, and those that diverged."""
+    diverged, total = counts(rows)
+    return f"n = {total - diverged}{lost_remark(diverged, total)}"
 
 
 def draw_curves(
@@ -67,10 +75,9 @@ def draw_curves(
     """
     drawn = []
     for name, rows in groups.items():
-        diverged, total = counts(rows)
         curve = mean_curve(rows, column or name, logarithmic)
         style = dict(styles[name])
-        style["label"] += f" (n = {total - diverged}{lost_remark(diverged, total)})"
+        style["label"] += f" ({counted(rows)})"
         axis.plot(curve.iteration, curve["mean"], linewidth=1.5, **style)
         axis.fill_between(
             curve.iteration, curve.low.values, curve.high.values, color=style["color"], alpha=0.18, linewidth=0
@@ -124,7 +131,7 @@ def histograms(axis: plt.Axes, groups: Dict[str, np.ndarray], styles: Dict[str, 
     """Distributions of the groups' values over common bins, each with a vertical line at its mean."""
     everything = np.concatenate(list(groups.values())) if groups else np.array([])
     if not len(everything):
-        empty(axis)
+        empty(axis, "no values" if groups else "no runs")
         return
     low, high = everything.min(), everything.max()
     pad = 0.02 * (high - low) or 0.5 * abs(high) or 0.5
@@ -159,7 +166,7 @@ def scatter(axis: plt.Axes, groups: Dict[str, pd.DataFrame], styles: Dict[str, d
     pooled = np.concatenate(list(points.values())) if points else np.empty((0, 2))
     found = dict(statistics.correlations(pooled[:, 0], pooled[:, 1]), n=len(pooled))
     if not len(pooled):
-        empty(axis)
+        empty(axis, "no values" if any(map(len, groups.values())) else "no runs")
         return found
     for name, own in points.items():
         style = {key: value for key, value in styles[name].items() if key != "linestyle"}

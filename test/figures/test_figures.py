@@ -76,6 +76,18 @@ def test_a_mean_holds_finished_replicas_and_leaves_diverged_ones_out():
     assert list(curves.mean_curve(pd.DataFrame(rows), "x", logarithmic=False)["mean"]) == pytest.approx([50.5, 10, 505])
 
 
+@pytest.mark.parametrize("name", ["figure2", "figure3", "figure12", "bounds"])
+def test_a_rule_of_which_all_runs_diverged_is_named_but_not_drawn(name, tmp_path):
+    folder = ResultsFolder(tmp_path / "r")
+    folder.run("b", "seq_mnist", "bptt", ends("b", 3), diverged=(0, 1, 2))
+    for role in ("main", "rates", "triple"):
+        folder.play(name, role, "b")
+    picture, _ = importlib.import_module(f"figures.{name}").draw(load(folder.save()))
+    said = texts(picture) + [line.get_label() for axis in picture.axes for line in axis.lines]
+    assert "no values" in said or any("n = 0, 3 of 3 diverged" in text for text in said)
+    style.plt.close(picture)
+
+
 def test_a_zero_eigenvalue_has_no_place_on_a_logarithmic_axis(tmp_path):
     folder = ResultsFolder(tmp_path / "r")
     points = ends("b", 6)
