@@ -4,7 +4,7 @@
     RESULTS/runs/<run>/         a finished run (experiments/run_folder.py); half-written ones are never read
     RESULTS/logs/<run>.log      what a run that failed said last
 
-A replica is one (run, seed, learning_rate). "end" is the median over a replica's last ten evaluations.
+A replica is one (run, seed, learning_rate). "end" is the median over its last evaluations, ten if not set otherwise.
 """
 
 import json
@@ -113,9 +113,9 @@ def with_rules(table: pd.DataFrame, accepts: Callable[[str], bool]) -> pd.DataFr
     return table[table.rule.map(accepts).astype(bool)]
 
 
-def ends(table: pd.DataFrame, column: str) -> pd.Series:
-    """Median of `column` over each replica's last ten rows, indexed by KEY; nan where there is no number."""
-    ordered = table.sort_values("iteration", kind="stable").groupby(KEY).tail(END_EVALUATIONS)
+def ends(table: pd.DataFrame, column: str, window: int = END_EVALUATIONS) -> pd.Series:
+    """Median of `column` over each replica's last `window` rows, indexed by KEY; nan where there is no number."""
+    ordered = table.sort_values("iteration", kind="stable").groupby(KEY).tail(window)
     return pd.to_numeric(ordered[column], errors="coerce").groupby([ordered[name] for name in KEY]).median()
 
 
@@ -145,9 +145,12 @@ def _replica_table(name: str, config: dict, summary: list, history: pd.DataFrame
         own = {key: value for key, value in entry.items() if key not in ("final", "seed", "learning_rate")}
         rows.append(dict(run=name, **identity, **common, **own, **final))
     table = pd.DataFrame(rows)
+    # the same evaluations as in the summary: experiments.config says which make up the end
+    regular = history[history.iteration % config.get("evaluate_every", 1) == 0]
     for column in ENDS:
         if column in history:
-            table = table.merge(ends(history, column).rename(f"end_{column}").reset_index(), on=KEY, how="left")
+            found = ends(regular, column, config.get("window", END_EVALUATIONS))
+            table = table.merge(found.rename(f"end_{column}").reset_index(), on=KEY, how="left")
     return table
 
 

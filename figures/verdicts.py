@@ -91,7 +91,8 @@ def _group(values: Callable, figure: str, task: str, name: str, measure: str) ->
 def _description(group: Group, random: np.random.RandomState) -> dict:
     values = group.values
     low, high = statistics.interval(statistics.mean, [values], random) if len(values) else (np.nan, np.nan)
-    training = pd.to_numeric(group.table.end_training_performance, errors="coerce").dropna()
+    ended = group.table[group.table.status != "diverged"]
+    training = pd.to_numeric(ended.end_training_performance, errors="coerce").dropna()
     return {
         "n": len(values),
         "mean": values.mean() if len(values) else np.nan,
