@@ -4,7 +4,7 @@ A replica that has stopped keeps its last value to the end of its group's longes
 one stops; diverged replicas are left out and counted in the legend.
 """
 
-from typing import Dict, Iterable, List
+from typing import Callable, Dict, Iterable, List
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -99,10 +99,9 @@ def finish_curves(axis: plt.Axes, drawn: List[pd.DataFrame], logarithmic: bool) 
     legend(axis)
 
 
-def by_rule(rows: pd.DataFrame, rules: Iterable[str] = None) -> Dict[str, pd.DataFrame]:
-    """{rule: its rows}, in the order of the paper's figures; rules: those wanted, default all."""
-    found = sorted(set(rows.rule), key=rule_order)
-    return {rule: rows[rows.rule == rule] for rule in found if rules is None or rule in rules}
+def by_rule(rows: pd.DataFrame) -> Dict[str, pd.DataFrame]:
+    """{rule: its rows}, in the order of the paper's figures."""
+    return {rule: rows[rows.rule == rule] for rule in sorted(set(rows.rule), key=rule_order)}
 
 
 def styles_of(rules: Iterable[str]) -> Dict[str, dict]:
@@ -111,9 +110,9 @@ def styles_of(rules: Iterable[str]) -> Dict[str, dict]:
     return {rule: rule_style(rule, rules) for rule in rules}
 
 
-def eigenvalue_figure(results: Results, figure: str, role: str, rules) -> tuple:
-    """(picture, {"": rows}): the leading eigenvalue along training, a column a task. rules: a test of a rule's name."""
-    history = with_rules(histories(results, figure, role), rules)
+def eigenvalue_figure(results: Results, figure: str, role: str, accepts: Callable[[str], bool]) -> tuple:
+    """(picture, {"": rows}): the leading eigenvalue along training, a column a task. accepts: which rules."""
+    history = with_rules(histories(results, figure, role), accepts)
     tasks = task_columns(history.task)
     picture, axes = panels(1, tasks, results.note)
     drawn = [eigenvalue_panel(axis, history[history.task == task], task) for axis, task in zip(axes[0], tasks)]

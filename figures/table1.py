@@ -17,7 +17,7 @@ from figures.runs import Results
 from figures.style import plt, show_note
 from figures.verdicts import read_published
 
-ROLES = ("main", "early")
+ROLES = ("early",)
 TITLE = "BPTT stopped early at the three-factor rule's test accuracy"
 CAPTION = (
     "Sequential MNIST, mean and standard deviation over runs. BPTT: first evaluation at or above the three-factor "

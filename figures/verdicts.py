@@ -45,7 +45,7 @@ def judged(results: Results, published: dict) -> List[dict]:
             for names in claim["groups"]:
                 rows.append(_row(values, claim, task, names, published["settings"]))
     table = pd.DataFrame(rows)
-    table["p_corrected"] = table.groupby("figure").p.transform(lambda p: pd.Series(statistics.holm(p), index=p.index))
+    table["p_corrected"] = table.groupby("family").p.transform(lambda p: pd.Series(statistics.holm(p), index=p.index))
     verdicts = [_verdict(row, published["settings"], results.reduced) for row in table.to_dict("records")]
     return table.assign(verdict=[v for v, _ in verdicts], reason=[why for _, why in verdicts]).to_dict("records")
 
@@ -57,6 +57,7 @@ def _row(values: Callable, claim: dict, task: str, names: List[str], settings: d
     row = {
         "claim": claim["id"],
         "figure": claim["figure"],
+        "family": claim.get("family", claim["figure"]),
         "place": claim["place"],
         "says": claim["says"],
         "read_as": claim.get("read_as", ""),
@@ -92,7 +93,7 @@ def _description(group: Group, random: np.random.RandomState) -> dict:
     values = group.values
     low, high = statistics.interval(statistics.mean, [values], random) if len(values) else (np.nan, np.nan)
     ended = group.table[group.table.status != "diverged"]
-    training = pd.to_numeric(ended.end_training_performance, errors="coerce").dropna()
+    training = finite(pd.to_numeric(ended.end_training_performance, errors="coerce"))
     return {
         "n": len(values),
         "mean": values.mean() if len(values) else np.nan,

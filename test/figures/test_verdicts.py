@@ -85,6 +85,16 @@ def test_a_shift_is_reproduced_with_its_numbers(tmp_path):
     assert row.p_corrected == pytest.approx(row.p)  # the only tested claim of the figure
 
 
+def test_a_figures_claims_are_corrected_together_and_a_family_apart(tmp_path):
+    results = two_rules(tmp_path, 8, "delayed_match", "figure2", three={"gap": 0.2, "training": 0.9})
+    table = rows(results, groups="Three-factor / BPTT", task="delayed_match").set_index("claim")
+    together = ["gap_larger", "gap_more_variable"]
+    correlation = rows(results, claim="gap_follows_curvature", task="delayed_match").iloc[0]
+    expected = statistics.holm([*table.p[together], correlation.p])
+    assert [*table.p_corrected[together], correlation.p_corrected] == pytest.approx(expected)
+    assert table.p_corrected["comparable_training"] == table.p["comparable_training"]
+
+
 def test_the_other_way_is_not_reproduced(tmp_path):
     assert curvature(two_rules(tmp_path, bptt={"eigenvalue": 1000.0})).verdict == "not reproduced"
 
