@@ -15,6 +15,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Dict, List, Optional
 
@@ -110,7 +111,24 @@ def snakemake(results: Path, lock: int, cores: int, targets: List[str], more: Li
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    return 128 + stopped[0] if stopped else code
+    if not stopped:
+        return code
+    _await_group(process.pid)
+    return 128 + stopped[0]
+
+
+def _await_group(group: int) -> None:
+    """Waits until every process of the group has ended: Snakemake may end before the runs have saved their state."""
+    while True:
+        try:
+            os.waitpid(-1, os.WNOHANG)  # as the first process of a container we inherit the jobs
+        except ChildProcessError:
+            pass
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
 
 
 def products(figures: List[str]) -> List[str]:

@@ -80,7 +80,7 @@ def test_squared_losses(tmp_path, loss, steps):
 
 
 def test_every_rule_and_matrix_can_be_asked_for(tmp_path, capsys):
-    problem = random_problem(3)
+    problem = random_problem(3, steps=3)
     expected = {"rflo": trace_gradient(problem, "rflo")[1]}
     for rule, more in (("rflo", []), ("truncated_bptt", ["--truncate", "2"]), ("scaled_bptt", []), ("rtrl", [])):
         found = results(tmp_path, problem, "--rule", rule, "--loss", "squared", "--hessian-of", "W_x", *more)

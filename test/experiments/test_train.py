@@ -27,11 +27,11 @@ from experiments.stopping import is_stable
 from experiments.train import main
 
 HOME = Path(__file__).resolve().parents[2]
-SHORT = ["--task", "seq_mnist", "--rule", "three_factor", "--learning-rate", "1e-2", "--iterations", "30"]
+SHORT = ["--task", "seq_mnist", "--rule", "three_factor", "--learning-rate", "1e-2", "--iterations", "20"]
 SHORT += ["--evaluate-every", "10"]
 TINY = ["--task", "pattern_generation", "--rule", "bptt", "--parameter", "steps=8"]
 # long enough to be caught in the act
-SMALL = TINY + ["--learning-rate", "1e-3", "--iterations", "2000", "--evaluate-every", "10", "--fixed-length"]
+SMALL = TINY + ["--learning-rate", "1e-3", "--iterations", "600", "--evaluate-every", "10", "--fixed-length"]
 
 
 def command(*options, output):
@@ -84,18 +84,18 @@ def small(tmp_path_factory):
 def test_a_finished_folder_is_whole_and_quiet(undisturbed):
     names = {path.name for path in undisturbed.iterdir()}
     assert names == {"config.json", "history.csv", "weights", "summary.json", "checkpoint.npz", "provenance.json"}
-    config = make_config("seq_mnist", "three_factor", [0], [1e-2], iterations=30, evaluate_every=10)
+    config = make_config("seq_mnist", "three_factor", [0], [1e-2], iterations=20, evaluate_every=10)
     assert undisturbed.name == config_hash(config)
     history, summary, weights = results(undisturbed)
-    assert len(history.splitlines()) == 1 + 4 and list(weights) == [f"{i:06d}.npz" for i in (0, 10, 20, 30)]
+    assert len(history.splitlines()) == 1 + 3 and list(weights) == [f"{i:06d}.npz" for i in (0, 10, 20)]
     assert json.loads(summary)[0]["status"] == "completed"
-    assert {"W_x", "W_h", "w", "c"} == set(weights["000030.npz"]) and weights["000030.npz"]["W_h"].shape == (
+    assert {"W_x", "W_h", "w", "c"} == set(weights["000020.npz"]) and weights["000020.npz"]["W_h"].shape == (
         1,
         128,
         128,
     )
-    assert np.all(np.diag(weights["000030.npz"]["W_h"][0]) == 0)
-    assert not np.array_equal(weights["000030.npz"]["W_h"], weights["000000.npz"]["W_h"])
+    assert np.all(np.diag(weights["000020.npz"]["W_h"][0]) == 0)
+    assert not np.array_equal(weights["000020.npz"]["W_h"], weights["000000.npz"]["W_h"])
 
 
 def test_the_same_command_elsewhere_gives_the_same_bits(undisturbed, tmp_path):
@@ -140,7 +140,9 @@ def test_a_run_in_progress_is_not_disturbed(small, tmp_path):
 
 
 def test_divergence_ends_the_run_and_keeps_its_history(tmp_path):
-    code, out, err = train(*SHORT, "--learning-rate", "1e6", output=tmp_path)
+    code, out, err = train(
+        *TINY, "--learning-rate", "1e9", "--iterations", "30", "--evaluate-every", "10", output=tmp_path
+    )
     assert code == 0 and "diverged at iteration" in err + out
     folder = Path(out.strip().splitlines()[-1])
     entry = json.loads((folder / "summary.json").read_text())[0]
@@ -353,6 +355,6 @@ def test_the_configuration_comes_back_from_its_file():
 
 def test_a_config_file_is_the_same_as_options(undisturbed, tmp_path):
     path = tmp_path / "run.yaml"
-    path.write_text("task: seq_mnist\nrule: bptt\nlearning_rates: [0.01]\niterations: 30\nevaluate_every: 10\n")
+    path.write_text("task: seq_mnist\nrule: bptt\nlearning_rates: [0.01]\niterations: 20\nevaluate_every: 10\n")
     code, out, _ = train("--config", str(path), "--rule", "three_factor", output=undisturbed.parent)
     assert code == 0 and Path(out.strip()) == undisturbed

@@ -23,7 +23,7 @@ blocks:
     rules: [bptt, three_factor]
     seeds: 2
     learning_rates: [0.003]
-    settings: &short {iterations: 1500, evaluate_every: 50, until_stable: false, parameters: {steps: 8}}
+    settings: &short {iterations: 1000, evaluate_every: 50, until_stable: false, parameters: {steps: 8}}
     measures: [spectrum, relative_flatness]
 figures:
   figure3: {main: [pattern]}
@@ -125,10 +125,10 @@ def test_killed_at_ten_random_moments_it_ends_with_the_same_bits(undisturbed, tm
     folder, moments = copied(tmp_path), random.Random(0)
     for _ in range(10):
         process = begin(folder)
-        time.sleep(moments.uniform(1, 7))
+        time.sleep(moments.uniform(1, 5))
         working = processes(folder)
         kill(moments.choice([working[-1:], [process.pid], [process.pid] + working]))
-        time.sleep(moments.uniform(0, 3))
+        time.sleep(moments.uniform(0, 1))
         kill([process.pid] + processes(folder))
         process.communicate()
     code, out = run(folder)

@@ -15,7 +15,7 @@ TRACE_RULES = ("three_factor", "rflo", "mdgl")
 @st.composite
 def problems(draw, adaptive=True, alpha=True):
     """Problems over sizes, leaks, adaptive units, losses, penalty, steps that carry loss, and seeds."""
-    steps, units = draw(st.integers(3, 12)), draw(st.integers(1, 6))
+    steps, units = draw(st.integers(3, 8)), draw(st.integers(1, 6))
     which = draw(st.sampled_from(["all", "last", "some"]))
     some = sorted(draw(st.sets(st.integers(1, steps), min_size=1)))
     return random_problem(
@@ -42,7 +42,7 @@ def assert_equal(found, expected, accuracy):
 
 
 @pytest.mark.parametrize("rule", TRACE_RULES)
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(problem=problems())
 def test_op_is_the_sum_over_eligibility_traces(rule, problem):
     W_x, W_h = trace_gradient(problem, rule)
@@ -51,29 +51,29 @@ def test_op_is_the_sum_over_eligibility_traces(rule, problem):
 
 
 @pytest.mark.parametrize("rule", TRACE_RULES)
-@pytest.mark.parametrize("adaptive", [0, 2, 5])
+@pytest.mark.parametrize("adaptive", [0, 2])
 @pytest.mark.parametrize("alpha", [0.0, 0.3])
 @pytest.mark.parametrize("loss", ["squared_error", "cross_entropy"])
 @pytest.mark.parametrize("l2", [0.0, 0.01])
 def test_op_is_the_sum_over_eligibility_traces_everywhere_on_the_grid(rule, adaptive, alpha, loss, l2):
-    problem = random_problem(1, loss, steps=12, alpha=alpha, beta=0.7, adaptive=adaptive, l2=l2)
+    problem = random_problem(1, loss, steps=6, alpha=alpha, beta=0.7, adaptive=adaptive, l2=l2)
     W_x, W_h = trace_gradient(problem, rule)
     found = rule_gradient(problem, rule)
     assert_equal(found, found._replace(W_x=W_x, W_h=W_h), 1e-10)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(problem=problems())
 def test_bptt_is_real_time_recurrent_learning(problem):
     assert_equal(rule_gradient(problem, "rtrl"), rule_gradient(problem, "bptt"), 1e-10)
 
 
 @pytest.mark.parametrize("rule, accuracy", [("rtrl", 1e-10), ("truncated_bptt(0)", 1e-12)])
-@pytest.mark.parametrize("adaptive", [0, 2, 5])
+@pytest.mark.parametrize("adaptive", [0, 2])
 @pytest.mark.parametrize("alpha", [0.0, 0.3])
-@pytest.mark.parametrize("loss_steps", [None, (7,), (2, 5)])
+@pytest.mark.parametrize("loss_steps", [None, (2, 4)])
 def test_what_equals_bptt_does_so_everywhere_on_the_grid(rule, accuracy, adaptive, alpha, loss_steps):
-    problem = random_problem(2, steps=7, alpha=alpha, beta=0.7, adaptive=adaptive, l2=0.01, loss_steps=loss_steps)
+    problem = random_problem(2, steps=5, alpha=alpha, beta=0.7, adaptive=adaptive, l2=0.01, loss_steps=loss_steps)
     assert_equal(rule_gradient(problem, rule), rule_gradient(problem, "bptt"), accuracy)
 
 
@@ -93,7 +93,7 @@ def test_truncating_all_but_one_or_two_steps_is_three_factor_or_mdgl(problem):
 
 
 @settings(max_examples=4, deadline=None)
-@given(problem=problems(), truncate=st.integers(0, 11))
+@given(problem=problems(), truncate=st.integers(0, 7))
 def test_truncated_bptt_is_the_sum_of_windows(problem, truncate):
     """Independently: each step's loss alone, through a network that is cut loose before the window by restarting it
     from the states it had there, which makes earlier weights' influence on them a constant."""
@@ -170,7 +170,7 @@ def test_wrong_names_are_explained(name, message):
 
 
 def test_truncating_everything_is_refused():
-    with pytest.raises(ValueError, match="at most 5 of 6 steps"):
+    with pytest.raises(ValueError, match="leaves nothing of 6 steps; at most 5"):
         rule_gradient(random_problem(1), "truncated_bptt(6)")
 
 
@@ -196,8 +196,8 @@ def test_replicas_have_their_own_gradients():
     import tensorflow as tf
     from graphs import learning
 
-    several = [random_problem(seed, alpha=0.3, beta=0.5, adaptive=2) for seed in (1, 2, 3)]
-    for rule in ("bptt", "rflo", "mdgl", "truncated_bptt(2)"):
+    several = [random_problem(seed, steps=4, alpha=0.3, beta=0.5, adaptive=2) for seed in (1, 2)]
+    for rule in ("rflo", "mdgl", "truncated_bptt(2)"):
 
         def build(rule=rule):
             loss, weights = learning(several, rule)
