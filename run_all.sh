@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # The one entry point: makes its own environment, then runs the workflow.
 #
-#   ./run_all.sh [quick] [OPTION...]   the main job at reduced length -> results/quick/
-#   ./run_all.sh full [OPTION...]      the same at the published length -> results/full/
-#   ./run_all.sh rules [OPTION...]     every learning rule for 2,000 iterations -> results/rules/
-#   ./run_all.sh environment           makes the environment in .venv/ and prints the path of its Python
-#   ./run_all.sh --help
+#   ./run_all.sh [quick] [OPTION...]          every figure and table, reduced -> results/quick/
+#   ./run_all.sh full [FIGURE...] [OPTION...] the paper at its published size -> results/full/
+#   ./run_all.sh FILE.yaml [OPTION...]        an experiment file of your own -> results/FILE/
+#   ./run_all.sh environment                  makes the environment in .venv/ and prints the path of its Python
+#   ./run_all.sh quick --help                 all options; what stands after -- goes to Snakemake
 #
 # The environment is Python 3.7 with requirements.txt, hash-checked. Python comes from $PYTHON37, python3.7 on the PATH,
 # a pyenv version, or uv. In the image, $BIOLHESS_PYTHON names the image's own and nothing is installed.
