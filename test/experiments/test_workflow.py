@@ -13,6 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from experiments import costs
+from experiments.config import ConfigError
+from experiments.plan import read_plan
+
 HOME = Path(__file__).resolve().parents[2]
 PLAN = """
 note: "REDUCED: a test"
@@ -118,6 +122,26 @@ def test_a_second_call_repeats_nothing(undisturbed):
     code, out = run(folder)
     assert code == 0 and "rule run:" not in out and "rule measure:" not in out and "rule figure:" not in out
     assert times == {path: path.stat().st_mtime_ns for path in times}
+
+
+def test_a_plan_can_be_costed_from_what_was_timed(undisturbed, tmp_path):
+    folder, _ = undisturbed
+    costs.main([str(folder / "results" / "small"), "--output", str(tmp_path / "costs.json")])
+    timed = json.loads((tmp_path / "costs.json").read_text())["pattern_generation"]
+    seconds = [
+        int((folder / "results" / "small" / "done" / run).read_text().split()[1])
+        for run in (p.name for p in (folder / "results" / "small" / "runs").iterdir())
+    ]
+    assert timed["any"]["train"] * 2 * 1000 * 2 == pytest.approx(sum(seconds))  # replicas, iterations, runs
+    plan = read_plan(folder / "small.yaml")
+    table = costs.estimate(plan, folder / "results" / "small", [], tmp_path / "costs.json").splitlines()
+    assert [line.split()[0] for line in table[1:4]] == ["figure3", "figure8", "total"]
+    name, runs, replicas, to_do, hours, hours_to_do = table[3].split()
+    assert (runs, replicas, to_do, hours_to_do) == ("2", "4", "0", "0.00")
+    fresh = costs.estimate(plan, tmp_path, [], tmp_path / "costs.json").splitlines()[3].split()
+    assert fresh[3] == "2" and fresh[4] == fresh[5] == hours
+    with pytest.raises(ConfigError, match="nothing has been timed"):
+        costs.estimate(plan, tmp_path, [], tmp_path / "none.json")
 
 
 def test_killed_at_ten_random_moments_it_ends_with_the_same_bits(undisturbed, tmp_path):
