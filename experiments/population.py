@@ -42,8 +42,8 @@ def keep_freed_memory() -> None:
 
 
 def _stages(most: int) -> Iterator[Tuple[int, int]]:
-    """0 to 16, 16 to 32, 32 to 64, ... up to `most`."""
-    begin, end = 0, 16
+    """0 to 8, 8 to 16, 16 to 32, ... up to `most`."""
+    begin, end = 0, 8
     while begin < most:
         yield begin, min(end, most)
         begin, end = end, 2 * end
