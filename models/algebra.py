@@ -63,8 +63,10 @@ def split_time(stacked: tf.Tensor, steps: int) -> List[tf.Tensor]:
 def merge_time(steps: tf.Tensor) -> tf.Tensor:
     """[R, T, B, N] -> stacked [R, T * B, N]; R and B may be unknown when the graph is built."""
     replicas, units = steps.shape[0].value, steps.shape[3].value
-    merged = tf.reshape(steps, tf.stack([tf.shape(steps)[0] if replicas is None else replicas, -1, units]))
-    merged.set_shape([replicas, None, units])
+    if replicas is not None:  # TensorFlow infers the rest, and leaves out what it would compute for unknown shapes
+        return tf.reshape(steps, [replicas, -1, units])
+    merged = tf.reshape(steps, tf.stack([tf.shape(steps)[0], -1, units]))
+    merged.set_shape([None, None, units])
     return merged
 
 
