@@ -150,7 +150,7 @@ def test_killed_at_ten_random_moments_it_ends_with_the_same_bits(undisturbed, tm
     folder, moments = copied(tmp_path), random.Random(0)
     for _ in range(10):
         process = begin(folder)
-        time.sleep(moments.uniform(1, 5))
+        time.sleep(moments.uniform(0.5, 4))
         working = processes(folder)
         kill(moments.choice([working[-1:], [process.pid], [process.pid] + working]))
         time.sleep(moments.uniform(0, 1))
