@@ -10,10 +10,7 @@ top_residuals, top_converged, signed and by falling magnitude; with --relative-f
 readout. Sizes are the arrays' own.
 """
 
-import io
 import sys
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
@@ -21,6 +18,7 @@ import numpy as np
 
 from experiments.command_line import OneLineParser
 from experiments.config import MATRICES
+from experiments.run_folder import ArchiveError, read_npz
 from models.initialisation import Weights
 from rules import get_rule, known_rules
 from tasks import get_task, known_tasks
@@ -86,31 +84,11 @@ def load(weights: Path, batch: Path, settings: Settings) -> Brought:
 
 
 def _read(path: Path) -> Dict[str, np.ndarray]:
-    """The arrays of an .npz file. Raises InputError for anything else; NpzFile itself leaves much to find out later."""
+    """The arrays of an .npz file. Raises InputError for anything else."""
     try:
-        content = path.read_bytes()
-        if content.startswith(np.lib.format.MAGIC_PREFIX):
-            raise InputError(f"{path} is a single array, an .npy file; expected .npz with named arrays")
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return dict((_array_name(member), _array(archive.read(member))) for member in archive.namelist())
-    except InputError:
-        raise
-    except UNREADABLE as error:
-        raise InputError(f"{path} cannot be read as .npz without pickled objects: {' '.join(str(error).split())}")
-
-
-# what zipfile and numpy raise for archives that are cut, garbled, encrypted or packed in another way
-UNREADABLE = (OSError, ValueError, EOFError, RuntimeError, KeyError, zipfile.BadZipFile, zlib.error)
-
-
-def _array_name(member: str) -> str:
-    if not member.endswith(".npy"):
-        raise ValueError(f"its member {member} is no array")
-    return member[: -len(".npy")]
-
-
-def _array(stored: bytes) -> np.ndarray:
-    return np.lib.format.read_array(io.BytesIO(stored), allow_pickle=False)
+        return read_npz(path)
+    except ArchiveError as error:
+        raise InputError(str(error))
 
 
 def _cast(array: np.ndarray, path: Path, name: str, dtype: str) -> np.ndarray:

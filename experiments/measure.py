@@ -18,7 +18,6 @@ no end of training, so no spectrum; evaluations whose leading eigenvalue was not
 
 import json
 import sys
-import zipfile
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -28,7 +27,7 @@ from tqdm import tqdm
 
 from experiments.command_line import OneLineParser
 from experiments.config import Config, ConfigError, from_dict, rate_factor, replicas, task_of
-from experiments.run_folder import write_whole
+from experiments.run_folder import ArchiveError, read_npz, write_whole
 from experiments.streams import random_stream
 from experiments.train import load_data
 from models.initialisation import Weights, glorot_uniform
@@ -127,9 +126,9 @@ class SavedRun:
     def _weights(self, iteration: int) -> Weights:
         path = self.folder / "weights" / f"{iteration:06d}.npz"
         try:
-            with np.load(str(path), allow_pickle=False) as stored:
-                return Weights(*[stored[name] for name in Weights._fields])
-        except (OSError, ValueError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+            stored = read_npz(path)
+            return Weights(*[stored[name] for name in Weights._fields])
+        except (ArchiveError, KeyError) as error:
             raise MeasureError(f"weights {path} cannot be read: {' '.join(str(error).split())}")
 
     def _surroundings(self, replica: int) -> Tuple[Example, np.ndarray]:

@@ -82,14 +82,10 @@ class RunFolder:
         path = self.partial / "checkpoint.npz"
         if not path.exists():
             return None
-        damaged = RunFolderError(f"checkpoint {path} is damaged; remove it, and the run begins again")
-        if not zipfile.is_zipfile(str(path)):
-            raise damaged
         try:
-            with np.load(str(path), allow_pickle=False) as stored:
-                return {name: stored[name] for name in stored.files}
-        except (OSError, ValueError, zlib.error, zipfile.BadZipFile):
-            raise damaged
+            return read_npz(path)
+        except ArchiveError:
+            raise RunFolderError(f"checkpoint {path} is damaged; remove it, and the run begins again")
 
     def save_checkpoint(self, arrays: Dict[str, np.ndarray]) -> None:
         """Replaces the checkpoint as one."""
@@ -127,6 +123,37 @@ class RunFolder:
 def write_json(path: Path, value) -> None:
     """JSON with sorted keys, written as one."""
     write_whole(path, (json.dumps(value, indent=1, sort_keys=True) + "\n").encode())
+
+
+# what zipfile and numpy raise for archives that are cut, garbled, encrypted or packed in another way
+UNREADABLE = (OSError, ValueError, EOFError, RuntimeError, KeyError, zipfile.BadZipFile, zlib.error)
+
+
+class ArchiveError(ValueError):
+    """A file that is no .npz of plain arrays; the message is one line that names it."""
+
+
+def read_npz(path: Path) -> Dict[str, np.ndarray]:
+    """The arrays of an .npz file. Raises ArchiveError for all else; NpzFile leaves much to find out later."""
+    try:
+        content = path.read_bytes()
+        is_array = content.startswith(np.lib.format.MAGIC_PREFIX)
+        if not is_array:
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                return dict((_array_name(member), _array(archive.read(member))) for member in archive.namelist())
+    except UNREADABLE as error:
+        raise ArchiveError(f"{path} cannot be read as .npz without pickled objects: {' '.join(str(error).split())}")
+    raise ArchiveError(f"{path} is a single array, an .npy file; expected .npz with named arrays")
+
+
+def _array_name(member: str) -> str:
+    if not member.endswith(".npy"):
+        raise ValueError(f"its member {member} is no array")
+    return member[: -len(".npy")]
+
+
+def _array(stored: bytes) -> np.ndarray:
+    return np.lib.format.read_array(io.BytesIO(stored), allow_pickle=False)
 
 
 def _write_npz(path: Path, arrays: Dict[str, np.ndarray]) -> None:

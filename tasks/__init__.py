@@ -4,10 +4,11 @@ A task module has `Parameters`, a NamedTuple of all that can be varied with its 
 the published code's or ours, and `task(parameters) -> Task`. Nothing outside its own file needs to know more about it.
 """
 
+import functools
 import importlib
 import math
 import pkgutil
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -77,6 +78,23 @@ class Data(NamedTuple):
     batch: Callable
     hessian_batches: Dict[str, Example]
     sets: Dict[str, Callable]
+
+
+def full_batch_data(training: Example, sets: Dict[str, Example]) -> Data:
+    """The data of a task that trains on its whole training set at every step, and measures curvature on it too.
+
+    sets: as in `Data`, each in one piece.
+    """
+    return Data(
+        training_examples=training.x.shape[1],
+        batch=lambda iteration, size: training,
+        hessian_batches={"default": training, "training": training},
+        sets={name: functools.partial(_in_one_piece, example) for name, example in sets.items()},
+    )
+
+
+def _in_one_piece(example: Example) -> Iterator[Example]:
+    yield example
 
 
 def leak(time_constant: float, time_step: float = 1.0) -> float:

@@ -10,7 +10,7 @@ from typing import Callable, NamedTuple
 
 import numpy as np
 
-from tasks import Data, Example, Task, leak
+from tasks import Data, Example, Task, full_batch_data, leak
 
 
 class Parameters(NamedTuple):
@@ -54,20 +54,11 @@ def data(parameters: Parameters, random: Callable) -> Data:
         "training": trials(parameters, parameters.delay, longest),
         "test": Example(*[np.concatenate(arrays, axis=1) for arrays in zip(*test)]),
     }
-    return Data(
-        training_examples=training.x.shape[1],
-        batch=lambda iteration, size: training,
-        hessian_batches={"default": training, "training": training},
-        sets={name: functools.partial(_whole, example) for name, example in sets.items()},
-    )
+    return full_batch_data(training, sets)
 
 
 def _length(parameters: Parameters, delay: int) -> int:
     return 2 * parameters.cue_steps + delay
-
-
-def _whole(example: Example):
-    yield example
 
 
 def task(parameters: Parameters) -> Task:

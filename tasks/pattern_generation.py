@@ -5,7 +5,7 @@ from typing import Callable, NamedTuple, Tuple
 
 import numpy as np
 
-from tasks import Data, Example, Task
+from tasks import Data, Example, Task, full_batch_data
 
 
 class Parameters(NamedTuple):
@@ -53,16 +53,7 @@ def data(parameters: Parameters, random: Callable) -> Data:
         "test": perturbed(sigma),
         "fixed_noise": perturbed(parameters.fixed_test_noise_sd),
     }
-    return Data(
-        training_examples=1,
-        batch=lambda iteration, size: training,
-        hessian_batches={"default": training, "training": training},
-        sets={name: functools.partial(_whole, example) for name, example in sets.items()},
-    )
-
-
-def _whole(example: Example):
-    yield example
+    return full_batch_data(training, sets)
 
 
 def task(parameters: Parameters) -> Task:
