@@ -90,15 +90,16 @@ def one_thread() -> tf.compat.v1.ConfigProto:
     return tf.compat.v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
 
 
-def single_runs(task: str, size: int) -> List[Tuple[Population, Example]]:
-    """(a population of `size` seeds, its batch), and (one that holds a single network, the first one's batch)."""
+def single_runs(task: str, replicas: int) -> List[Tuple[Population, Example]]:
+    """(a population of `replicas` seeds, its batch), and (one that holds a single network, the first one's batch)."""
     found = []
-    for count in (size, 1):
+    for count in (replicas, 1):
         config = make_config(task, "bptt", list(range(count)), [1e-6])
         # a population of one is padded to two where it is used; here a single run is one
         data = load_data(config)
         batch = stack_examples([each.batch(0, None) for each in data])
-        found.append((Population(config, task_of(config)._replace(population=1)), batch))
+        size = batch.x.shape[2]
+        found.append((Population(config, task_of(config)._replace(population=1), size, size), batch))
     return found
 
 

@@ -1,7 +1,7 @@
 """A population of networks in one finalized graph: train, evaluate, measure curvature; nothing is built afterwards."""
 
 import ctypes
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -10,7 +10,7 @@ from experiments.config import FULL_BATCH, Config, replicas
 from experiments.gradients import Match, gradient_of, match, rule_gradient
 from experiments.optimizers import OPTIMIZERS
 from experiments.streams import random_stream
-from hessian.power_iteration import LeadingEigenvalue, beginning, power_iteration
+from hessian.power_iteration import beginning, power_iteration
 from models import losses
 from models.algebra import merge_time
 from models.cells import make_cell
@@ -41,12 +41,34 @@ def keep_freed_memory() -> None:
     c_library.mallopt(mmap_threshold, 2**30)
 
 
-def _stages(most: int) -> Iterator[Tuple[int, int]]:
-    """0 to 8, 8 to 16, 16 to 32, ... up to `most`."""
-    begin, end = 0, 8
-    while begin < most:
-        yield begin, min(end, most)
-        begin, end = end, 2 * end
+def _sizes(networks: int) -> List[int]:
+    """How many replicas the graphs that measure hold: all, a third, a ninth, ... at least 2 where there are several."""
+    sizes = [networks]
+    while sizes[-1] > 2:
+        sizes.append(max(2, -(-sizes[-1] // 3)))
+    return sizes
+
+
+def _filled(indices: np.ndarray, size: int) -> np.ndarray:
+    """The indices, the last one repeated up to that many."""
+    return np.pad(indices, (0, size - len(indices)), mode="edge")
+
+
+class _Measures(NamedTuple):
+    """The graph that measures `size` replicas, those `chosen` by index [size]: what is fed, what is fetched.
+
+    A power iteration goes on from `progress` to `reached`: until at most `fewest` replicas are not done, or for `most`
+    products.
+    """
+
+    size: int
+    chosen: tf.Tensor
+    examples: Batch
+    progress: List[tf.Tensor]
+    fewest: tf.Tensor
+    most: tf.Tensor
+    reached: List[tf.Tensor]
+    match: Match
 
 
 class Population:
@@ -55,15 +77,18 @@ class Population:
     Arrays that are fed or returned have a leading axis of `replicas`: x [R, T, B, N_in], y [R, K, B, N_out]. A single
     network of a task whose runs come in populations is there twice, because a replica's numbers are the same to the bit
     whoever shares its population, but TensorFlow takes another kernel for one alone.
+
+    training, measured: how many examples a full training batch and the set for the curvature have; None for any number,
+    for which TensorFlow computes shapes at every operation of a gradient, in small networks at the cost of the rest.
     """
 
-    def __init__(self, config: Config, task: Task):
+    def __init__(self, config: Config, task: Task, training: Optional[int] = None, measured: Optional[int] = None):
         keep_freed_memory()
         self.members, self.power_iterations = replicas(config), config.power_iterations
         self.twice = len(self.members) == 1 and task.population > 1
         self._graph = tf.Graph()
         with self._graph.as_default():
-            self._build(config, task)
+            self._build(config, task, training, measured)
             start = tf.compat.v1.global_variables_initializer()
             self._graph.finalize()
         options = tf.compat.v1.ConfigProto(
@@ -74,11 +99,14 @@ class Population:
         call = self._session.make_callable
         self._train = call([self._step_loss, self._is_finite, self._update], list(self._fed) + [self._rate])
         self._evaluate = call([self._seen.whole, self._seen.data, self._performance], list(self._shown))
-        self._match = call(self._matching, list(self._measured) + [self._chosen])
-        self._begin = call(self._beginning, [self._start])
-        self._iterate = call(self._reached, list(self._measured) + [self._chosen] + self._so_far + [self._most])
+        self._begin = call(tf.nest.flatten(self._beginning), [self._start])
+        self._iterate, self._match = {}, {}
+        for part in self._measures:
+            of = [part.chosen] + list(part.examples)
+            self._iterate[part.size] = call(part.reached, of + part.progress + [part.fewest, part.most])
+            self._match[part.size] = call(part.match, of)
 
-    def _build(self, config, task):
+    def _build(self, config, task, training, measured):
         members = self.members * 2 if self.twice else self.members
         streams = [random_stream(seed) for seed, _ in members]
         initial = [initial_weights(s("initial_weights"), task.inputs, task.units, task.outputs) for s in streams]
@@ -94,44 +122,42 @@ class Population:
         later = task.evaluation_steps - task.steps
         longer = network._replace(loss_steps=tuple(t + later for t in task.loss_steps))
 
-        def placeholders(steps, examples):
+        def placeholders(networks, steps, examples):
             return Batch(
-                tf.compat.v1.placeholder(tf.float32, [len(members), steps, examples, task.inputs]),
-                tf.compat.v1.placeholder(tf.float32, [len(members), len(task.loss_steps), examples, task.outputs]),
+                tf.compat.v1.placeholder(tf.float32, [networks, steps, examples, task.inputs]),
+                tf.compat.v1.placeholder(tf.float32, [networks, len(task.loss_steps), examples, task.outputs]),
             )
 
-        self._fed = placeholders(task.steps, config.batch_size if config.batch_size != FULL_BATCH else None)
-        self._shown = placeholders(task.evaluation_steps, None)
+        batch_size = training if config.batch_size == FULL_BATCH else config.batch_size
+        self._fed = placeholders(len(members), task.steps, batch_size)
+        self._shown = placeholders(len(members), task.evaluation_steps, None)
         self._build_training(config, rule_gradient(network, weights, self._fed, config.rule, fixed), variables, weights)
 
         self._seen = plain_loss(longer, weights, self._shown)
         self._performance = getattr(losses, task.performance)(self._seen.outputs, merge_time(self._shown.y))
-        self._build_measures(config, task, network, weights, fixed)
         matrix = getattr(weights, config.hessian_of)
         self.directions = np.stack([s("power_iteration").normal(size=matrix.shape[1:].as_list()) for s in streams])
+        self._start = tf.compat.v1.placeholder(tf.float32, [None] + matrix.shape[1:].as_list())
+        self._beginning = beginning(self._start)
+        self._measures = [
+            self._build_measures(config, network, weights, fixed, placeholders(size, task.steps, measured))
+            for size in _sizes(len(members))
+        ]
 
-    def _build_measures(self, config, task, network, weights, fixed):
-        """Curvature and match of the replicas that are `chosen`, by index; those that have ended cost nothing."""
-        count = len(self.members) if len(self.members) == 1 and not self.twice else None
-        self._chosen = tf.compat.v1.placeholder(tf.int32, [count])
-        if count is None:
-            weights, fixed = Weights(*[tf.gather(w, self._chosen) for w in weights]), tf.gather(fixed, self._chosen)
-        self._measured = Batch(
-            tf.compat.v1.placeholder(tf.float32, [count, task.steps, None, task.inputs]),
-            tf.compat.v1.placeholder(tf.float32, [count, len(task.loss_steps), None, task.outputs]),
-        )
-        measured = plain_loss(network, weights, self._measured)
-        matrix = getattr(weights, config.hessian_of)
-        self._start = tf.compat.v1.placeholder(tf.float32, matrix.shape)
-        first = beginning(self._start)
-        self._beginning = tf.nest.flatten(first)
-        self._so_far = [tf.compat.v1.placeholder(part.dtype, part.shape) for part in self._beginning]
-        self._most = tf.compat.v1.placeholder(tf.int32, [])
-        progress = tf.nest.pack_sequence_as(first, self._so_far)
-        reached = power_iteration(measured.whole, matrix, progress, self._most)
-        self._reached = tf.nest.flatten(reached)
-        used = rule_gradient(network, weights, self._measured, config.rule, fixed)
-        self._matching = match(gradient_of(network, weights, measured), used)
+    def _build_measures(self, config, network, weights, fixed, examples):
+        """Curvature and match of as many replicas as `examples` are for; those that are not chosen cost nothing."""
+        size = examples.x.shape[0].value
+        chosen = tf.compat.v1.placeholder(tf.int32, [size])
+        weights, fixed = Weights(*[tf.gather(w, chosen) for w in weights]), tf.gather(fixed, chosen)
+        loss, matrix = plain_loss(network, weights, examples), getattr(weights, config.hessian_of)
+        progress = [
+            tf.compat.v1.placeholder(p.dtype, [size] + p.shape[1:].as_list()) for p in tf.nest.flatten(self._beginning)
+        ]
+        fewest, most = tf.compat.v1.placeholder(tf.int32, []), tf.compat.v1.placeholder(tf.int32, [])
+        reached = power_iteration(loss.whole, matrix, tf.nest.pack_sequence_as(self._beginning, progress), most, fewest)
+        used = rule_gradient(network, weights, examples, config.rule, fixed)
+        found = match(gradient_of(network, weights, loss), used)
+        return _Measures(size, chosen, examples, progress, fewest, most, tf.nest.flatten(reached), found)
 
     def _build_training(self, config, learning, variables, weights):
         """One step: a replica whose rate is 0 or whose loss or new weights would not be finite keeps what it has."""
@@ -170,39 +196,32 @@ class Population:
     def curvature(self, examples: Example, which: Sequence[int]) -> Curvature:
         """Leading Hessian eigenvalue of the replicas `which` on these examples, from the same random start each time.
 
-        All go on together, in stages of twice the length of the one before; between stages those that are done leave.
+        All go on together until those that are not done fit into a smaller graph.
         """
         which = np.array(which, np.int32)
-        state, done = None, np.zeros(len(which), bool)
-        for begin, end in _stages(self.power_iterations):
-            live = np.flatnonzero(~done)
-            part = self._pair(live)
-            if state is None:
-                state = [np.array(array) for array in self._begin(np.float32(self.directions[which[part]]))]
-                state = [array[: len(which)] for array in state]
-            reached = self._iterate(
-                *self._of(examples, which[part]), which[part], *[array[part] for array in state], end - begin
-            )
+        state = [np.array(array) for array in self._begin(np.float32(self.directions[which]))]
+        progress = tf.nest.pack_sequence_as(self._beginning, state)
+        sizes = [part.size for part in self._measures]
+        for size, fewest in zip(sizes, sizes[1:] + [0]):
+            live = np.flatnonzero(~progress.done & (progress.found.iterations < self.power_iterations))
+            if len(live) <= fewest:
+                continue
+            most = self.power_iterations - progress.found.iterations[live[0]]
+            part = _filled(live, size)
+            reached = self._iterate[size](*self._of(examples, which[part]), *[a[part] for a in state], fewest, most)
             for array, new in zip(state, reached):
                 array[live] = new[: len(live)]
-            done = state[-1]
-            if np.all(done):
-                break
-        found = dict(zip(LeadingEigenvalue._fields, state))
-        return Curvature(*[found[name] for name in Curvature._fields])
+        return Curvature(*[getattr(progress.found, name) for name in Curvature._fields])
 
     def match(self, examples: Example, which: Sequence[int]) -> Match:
         """How the rule's gradient on these examples lies to the exact one, for the replicas `which`."""
-        part = self._pair(np.array(which, np.int32))
-        return Match(*[array[: len(which)] for array in self._match(*self._of(examples, part), part)])
+        size = min(part.size for part in self._measures if part.size >= len(which))
+        found = self._match[size](*self._of(examples, _filled(np.array(which, np.int32), size)))
+        return Match(*[array[: len(which)] for array in found])
 
-    def _pair(self, indices: np.ndarray) -> np.ndarray:
-        """A single index twice, where a population has more than one: TensorFlow takes another kernel for one alone."""
-        alone = len(indices) == 1 and (self.twice or len(self.members) > 1)
-        return np.concatenate([indices, indices]) if alone else indices
-
-    def _of(self, examples: Example, replicas: np.ndarray) -> Example:
-        return Example(*[array[replicas] for array in examples])
+    def _of(self, examples: Example, replicas: np.ndarray) -> List[np.ndarray]:
+        """What is fed to measure these replicas."""
+        return [replicas] + [array[replicas] for array in examples]
 
     def weights(self) -> Weights:
         """The present weights, as arrays."""

@@ -56,12 +56,13 @@ class Run:
 
         self.config, self.folder, self.data = config, folder, data
         self.task, self.members = task_of(config), replicas(config)
-        self.population = Population(config, self.task)
         self.iteration, self.history = 0, []
         self.status, self.diverged_at = [RUNNING] * len(self.members), [-1] * len(self.members)
         self._rates = np.array([rate for _, rate in self.members], np.float32)
         self._hessian_batch = stack_examples([each.hessian_batches[config.hessian_on] for each in data])
         self._full_batch = stack_examples([each.batch(0, None) for each in data]) if self._is_full_batch() else None
+        measured = self._hessian_batch.x.shape[2]
+        self.population = Population(config, self.task, data[0].training_examples, measured)
 
     def _is_full_batch(self) -> bool:
         return self.config.batch_size == FULL_BATCH
@@ -241,7 +242,7 @@ def _train(config: Config, folder: RunFolder, data: List[Data], show_progress: O
             total=config.iterations, initial=run.iteration, desc=_label(config), disable=disable, mininterval=1
         ) as bar:
             while True:
-                if _is_evaluation(config, run.iteration) and not run.is_evaluated():
+                if run.running and _is_evaluation(config, run.iteration) and not run.is_evaluated():
                     run.evaluate()
                     _show(bar, run)
                 if stop.requested:

@@ -70,15 +70,15 @@ def beginning(start: tf.Tensor) -> Progress:
     return Progress(found, direction, never)
 
 
-def power_iteration(loss: tf.Tensor, variable: tf.Tensor, progress: Progress, most: int) -> Progress:
-    """At most `most` further products; `leading_eigenvalue` says how.
+def power_iteration(loss: tf.Tensor, variable: tf.Tensor, progress: Progress, most: int, fewest: int = 0) -> Progress:
+    """Further products, at most `most`, until at most `fewest` replicas are not done; `leading_eigenvalue` says how.
 
     Who calls it again with the replicas that are not done alone, spares the products of those that are.
     """
     gradient = gradient_of(loss, variable)
 
     def running(found, direction, done):
-        return tf.logical_not(tf.reduce_all(done))
+        return tf.math.count_nonzero(tf.logical_not(done), dtype=tf.int32) > fewest
 
     def iterate(found, direction, done):
         product = hessian_vector_product(gradient, variable, direction)

@@ -139,9 +139,10 @@ def test_a_run_in_progress_is_not_disturbed(small, tmp_path):
     assert process.returncode == 0
 
 
-def test_divergence_ends_the_run_and_keeps_its_history(tmp_path):
+@pytest.mark.parametrize("every", ["10", "2"])  # between two evaluations, and in the step before one
+def test_divergence_ends_the_run_and_keeps_its_history(every, tmp_path):
     code, out, err = train(
-        *TINY, "--learning-rate", "1e9", "--iterations", "30", "--evaluate-every", "10", output=tmp_path
+        *TINY, "--learning-rate", "1e15", "--iterations", "30", "--evaluate-every", every, output=tmp_path
     )
     assert code == 0 and "diverged at iteration" in err + out
     folder = Path(out.strip().splitlines()[-1])

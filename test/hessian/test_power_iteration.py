@@ -4,7 +4,7 @@ import tensorflow as tf
 from explicit import random_problem
 from graphs import leading, plain, run
 
-from hessian.power_iteration import leading_eigenvalue
+from hessian.power_iteration import beginning, leading_eigenvalue, power_iteration
 from hessian.product import gradient_of, hessian_vector_product
 
 CELLS = [{"alpha": 0.0}, {"alpha": 0.3, "beta": 0.8, "adaptive": 2}]
@@ -104,6 +104,23 @@ def test_equal_magnitude_and_opposite_sign_is_not_called_converged():
 def test_too_few_iterations_are_not_called_converged():
     found = quadratic([1.0, 0.999, 0.5], max_iterations=3)
     assert found.iterations[0] == 3 and not found.converged[0]
+
+
+def test_going_on_with_those_that_are_not_done_is_the_same_as_all_to_the_end():
+    """Three diagonal Hessians that need different numbers of products; the first call ends when one is left."""
+    eigenvalues = np.array([[4.0, 0.1, 0.1], [4.0, 3.9, 0.1], [4.0, 1.0, 0.1]])
+
+    def build():
+        variable = tf.ones([3, 3], tf.float64)
+        loss = 0.5 * tf.reduce_sum(eigenvalues * tf.square(variable), axis=1)
+        start = beginning(tf.ones([3, 3], tf.float64))
+        part = power_iteration(loss, variable, start, 500, fewest=1)
+        return part, power_iteration(loss, variable, part, 500), power_iteration(loss, variable, start, 500)
+
+    part, then, at_once = run(build)
+    assert part.done.tolist() == [True, False, True] and at_once.done.all()
+    assert part.found.iterations[1] == part.found.iterations[2] > part.found.iterations[0]
+    assert all(np.array_equal(one, other) for one, other in zip(then.found, at_once.found))
 
 
 def test_loss_without_the_variable_is_refused():
