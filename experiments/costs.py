@@ -7,7 +7,7 @@ import json
 import sys
 from collections import defaultdict
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Tuple
 
 from experiments.command_line import OneLineParser
 from experiments.config import Config, ConfigError, replicas
@@ -19,6 +19,12 @@ ANY = "any"  # stands for a rule that has not been timed
 STARTUP = 10  # seconds of any job before its first iteration: imports, data, graph; measured on a 2.6 GHz Xeon
 
 
+def job_end(marker: Path) -> Tuple[int, int]:
+    """(exit code, seconds) of a job, from the marker that job.sh left; code 1 if the marker says nothing."""
+    words = marker.read_text().split()
+    return (int(words[0]), int(words[1])) if len(words) == 2 else (1, 0)
+
+
 def collect(results: List[Path]) -> dict:
     """{task: {rule: {"train": core-seconds an iteration of a replica, measure: core-seconds a replica}}}.
 
@@ -28,14 +34,14 @@ def collect(results: List[Path]) -> dict:
     for folder in results:
         for marker in sorted((folder / "done").iterdir()):
             run, _, measure = marker.name.partition(".")
-            code, seconds = (int(word) for word in marker.read_text().split())
+            code, took = job_end(marker)
             if code != 0:
                 continue
             config = json.loads((folder / "configs" / f"{run}.json").read_text())
             entries = json.loads((folder / "runs" / run / "summary.json").read_text())
             units = len(entries) if measure else sum(entry["final"]["iteration"] for entry in entries)
             for rule in (config["rule"], ANY):
-                found[config["task"]][rule][measure or "train"].append(max(0, seconds - STARTUP) / max(1, units))
+                found[config["task"]][rule][measure or "train"].append(max(0, took - STARTUP) / max(1, units))
     return {
         task: {rule: {what: sum(v) / len(v) for what, v in costs.items()} for rule, costs in rules.items()}
         for task, rules in found.items()

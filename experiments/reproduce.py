@@ -21,7 +21,7 @@ from typing import Dict, List, Optional
 
 from experiments.command_line import OneLineParser
 from experiments.config import ConfigError
-from experiments.costs import estimate
+from experiments.costs import estimate, job_end
 from experiments.plan import Plan, only_tasks, read_plan
 from experiments.run_folder import write_json
 
@@ -41,7 +41,7 @@ def prepare(plan: Plan, what: str, results: Path) -> None:
     write_json(results / "selection.json", dict(selection, figures=plan.figures))
     write_json(results / "plan.json", {"note": plan.note, "figures": plan.figures, "markers": markers(plan)})
     for marker in (results / "done").iterdir():
-        if exit_code(marker) != 0:
+        if job_end(marker)[0] != 0:
             marker.unlink()
 
 
@@ -54,17 +54,11 @@ def markers(plan: Plan) -> Dict[str, List[str]]:
     return found
 
 
-def exit_code(marker: Path) -> int:
-    """What a job's marker says of its end; 1 if it says nothing."""
-    words = marker.read_text().split()
-    return int(words[0]) if words else 1
-
-
 def failures(results: Path) -> List[str]:
     """One line for each run or measure that ended with an error."""
     lines = []
     for marker in sorted((results / "done").iterdir()):
-        code = exit_code(marker)
+        code, _ = job_end(marker)
         if code != 0:
             log = results / "logs" / f"{marker.name}.log"
             lines.append(f"{marker.name} failed with exit code {code}; see {log}")

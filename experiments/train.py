@@ -28,6 +28,8 @@ from experiments.config import (
     OPTIMIZERS,
     Config,
     ConfigError,
+    as_dict,
+    from_dict,
     make_populations,
     rate_factor,
     replicas,
@@ -408,9 +410,10 @@ def _parameters(changed: List[str]) -> dict:
 
 
 def read_settings(path: Path) -> dict:
-    """A YAML file of settings, or a JSON file of all of them, as the workflow writes it.
+    """A YAML file of settings, or a JSON file of all of them, as the workflow writes it or a run's folder has it.
 
-    Raises ConfigError for an unreadable file and for a key that is no setting.
+    Raises ConfigError for an unreadable file, for a key that is no setting, and for the config.json of a run whose task
+    was another than the one here.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -419,6 +422,11 @@ def read_settings(path: Path) -> dict:
         raise ConfigError(f"{path} cannot be read: {' '.join(str(error).split())}")
     if not isinstance(found, dict):
         raise ConfigError(f"{path} has no settings; expected lines like 'rule: bptt'")
+    if "task_constants" in found:
+        config = from_dict(found)
+        if json.loads(json.dumps(as_dict(config))) != found:
+            raise ConfigError(f"{path} is of a run with other constants of {config.task} than tasks/ has now")
+        return config._asdict()
     for key in found:
         if key not in Config._fields:
             raise ConfigError(f"unknown config key '{key}'; known: {', '.join(Config._fields)}")

@@ -359,3 +359,13 @@ def test_a_config_file_is_the_same_as_options(undisturbed, tmp_path):
     path.write_text("task: seq_mnist\nrule: bptt\nlearning_rates: [0.01]\niterations: 20\nevaluate_every: 10\n")
     code, out, _ = train("--config", str(path), "--rule", "three_factor", output=undisturbed.parent)
     assert code == 0 and Path(out.strip()) == undisturbed
+
+
+def test_a_run_is_made_again_from_its_own_configuration(small, tmp_path, refused):
+    path = small / "config.json"
+    code, out, _ = train("--config", str(path), output=small.parent)
+    assert code == 0 and Path(out.strip()) == small
+    other = tmp_path / "config.json"
+    stored = json.loads(path.read_text())
+    other.write_text(json.dumps(dict(stored, task_constants=dict(stored["task_constants"], units=7))))
+    refused(["--config", str(other)], "other constants of pattern_generation")
