@@ -22,8 +22,8 @@ from typing import Dict, List, NamedTuple, Sequence
 
 import yaml
 
-from experiments.config import Config, ConfigError, config_hash, make_populations
-from experiments.rates import chosen_entry
+from experiments.config import Config, ConfigError, config_hash, make_config, make_populations
+from experiments.rates import chosen_rates
 
 BLOCK_KEYS = ("task", "rules", "seeds", "learning_rates", "rates", "rate_multiple", "decays", "settings", "measures")
 PLAN_KEYS = ("note", "reduced", "blocks", "figures", "bptt_validation_accuracy")
@@ -95,14 +95,14 @@ def block_runs(block: dict) -> List[Config]:
     configs = []
     for rule in _names(block["rules"], "rules"):
         settings = dict(_mapping(block.get("settings", {}), "settings"))
-        rates = _rates(block, rule, settings.get("optimizer", "sgd"))
+        rates = _rates(block, rule, settings)
         if "decays" in block:
             settings["decay_every"] = _decay_every(block, rule, seeds, settings)
         configs += make_populations(block["task"], rule, seeds, rates, **settings)
     return configs
 
 
-def _rates(block: dict, rule: str, optimizer: str):
+def _rates(block: dict, rule: str, settings: dict):
     """The learning rates of a rule in a block; None leaves the choice to the configuration's default."""
     if "learning_rates" in block:
         return block["learning_rates"]
@@ -112,10 +112,11 @@ def _rates(block: dict, rule: str, optimizer: str):
     if multiple == 1 and which == "chosen":
         return None
     name = "learning_rate" if which == "chosen" else "learning_rate_on_test"
-    entry = chosen_entry(block["task"], rule, optimizer)
-    if name not in entry:
+    config = make_config(block["task"], rule, [0], [1.0], **settings)
+    rates = chosen_rates(config.task, rule, config.optimizer, config.batch_size)
+    if name not in rates:
         raise ConfigError(f"no learning rate was chosen for {rule}: give learning_rates, or run experiments.sweep")
-    return [float(f"{multiple * entry[name]:.12g}")]
+    return [float(f"{multiple * rates[name]:.12g}")]
 
 
 def _decay_every(block, rule, seeds, settings) -> int:

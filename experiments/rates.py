@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import List
+from typing import Dict, List
 
 CHOSEN = Path(__file__).with_name("chosen_rates.json")
 GRID = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)  # paper, A.3
@@ -14,12 +14,16 @@ def chosen(path: Path = CHOSEN) -> List[dict]:
     return json.loads(path.read_text()) if path.exists() else []
 
 
-def chosen_entry(task: str, rule: str, optimizer: str = "sgd", path: Path = CHOSEN) -> dict:
-    """The entry of that task, rule and optimizer, or {}. scaled_bptt takes the three-factor rule's (Eq. 36)."""
+def chosen_rates(task: str, rule: str, optimizer: str, batch_size: int, path: Path = CHOSEN) -> Dict[str, float]:
+    """{"learning_rate", "learning_rate_on_test": the latter chosen on the test set} for that batch size, or {}.
+
+    scaled_bptt takes the three-factor rule's (Eq. 36).
+    """
     wanted = (task, "three_factor" if rule == "scaled_bptt" else rule, optimizer)
-    return next((e for e in chosen(path) if (e["task"], e["rule"], e["optimizer"]) == wanted), {})
+    entry = next((e for e in chosen(path) if (e["task"], e["rule"], e["optimizer"]) == wanted), {})
+    return entry.get("at_batch_size", {}).get(str(batch_size), {})
 
 
-def chosen_rate(task: str, rule: str, optimizer: str = "sgd", path: Path = CHOSEN) -> float:
+def chosen_rate(task: str, rule: str, optimizer: str, batch_size: int, path: Path = CHOSEN) -> float:
     """The chosen learning rate, or the published code's where none was chosen."""
-    return chosen_entry(task, rule, optimizer, path).get("learning_rate") or UNSWEPT_RATE
+    return chosen_rates(task, rule, optimizer, batch_size, path).get("learning_rate", UNSWEPT_RATE)

@@ -6,8 +6,9 @@ Every rate of the grid is trained with seeds that serve no figure. A setting at 
 where that leaves none, because some initial network explodes at every rate, those at which the fewest diverge are
 (ours). Of the candidates the one with the best mean validation performance is taken, or training performance where a
 task has no validation set; ties go to the lower training loss, then to the smaller rate. The choice goes with its
-evidence to experiments/chosen_rates.json, which experiments.train and the workflow read. scaled_bptt is not swept: it
-takes the three-factor rule's rate (Eq. 36).
+evidence to experiments/chosen_rates.json, which experiments.train and the workflow read: the rate that is best at the
+batch size of a run, which stays the published one for all rules unless a run asks for another, so that rules differ in
+nothing else (ours). scaled_bptt is not swept: it takes the three-factor rule's rate (Eq. 36).
 """
 
 import fcntl
@@ -69,11 +70,17 @@ def best(candidates: pd.DataFrame, criterion: str, sign: int) -> pd.Series:
 
 
 def choose(task: str, rule: str, optimizer: str, runs: pd.DataFrame, performance: str, settings: dict) -> dict:
-    """The entry of chosen_rates.json: the choice, the one by test performance (the paper has both), the evidence."""
+    """The entry of chosen_rates.json: the choice, the one by test performance (the paper has both), both again at each
+    batch size, the evidence."""
     means = table(runs)
     criterion = "training_performance" if means.validation_performance.isna().all() else "validation_performance"
     sign = GAP_SIGN[performance]
     choice, on_test = best(means, criterion, sign), best(means, "test_performance", sign)
+    at = {}
+    for size, rows in means.groupby("batch_size"):
+        if rows[criterion].notna().any():
+            rates = [float(best(rows, measure, sign).learning_rate) for measure in (criterion, "test_performance")]
+            at[str(size)] = dict(zip(("learning_rate", "learning_rate_on_test"), rates))
     means = means.astype(object).where(means.notna(), None)
     return {
         "task": task,
@@ -84,6 +91,7 @@ def choose(task: str, rule: str, optimizer: str, runs: pd.DataFrame, performance
         "batch_size": int(choice.batch_size),
         "learning_rate_on_test": float(on_test.learning_rate),
         "batch_size_on_test": int(on_test.batch_size),
+        "at_batch_size": at,
         "settings": settings,
         "evidence": means.to_dict("records"),
     }

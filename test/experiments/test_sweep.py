@@ -41,6 +41,14 @@ def test_where_every_rate_diverges_for_some_seed_the_fewest_count():
         pick([(0, 0.01, True, 0.0, 9.0)])
 
 
+def test_each_batch_size_has_its_own_best_rate():
+    rows = [(64, 0.01, False, 0.9, 1.0), (64, 0.1, False, 0.8, 1.0), (256, 0.01, False, 0.7, 1.0)]
+    rows += [(256, 0.1, False, 0.95, 1.0), (1024, 0.1, True, 0.0, 9.0)]
+    entry = sweep.choose("seq_mnist", "mdgl", "sgd", runs(rows), "accuracy", {})
+    assert (entry["learning_rate"], entry["batch_size"]) == (0.1, 256)
+    assert {size: at["learning_rate"] for size, at in entry["at_batch_size"].items()} == {"64": 0.01, "256": 0.1}
+
+
 def test_a_sweep_leaves_its_choice_and_evidence_where_training_finds_it(tmp_path, capsys):
     chosen = tmp_path / "chosen.json"
     options = "--task delayed_match --rule three_factor --seeds 9000 9001 --learning-rates 1e-3 1e-2".split()
@@ -50,10 +58,10 @@ def test_a_sweep_leaves_its_choice_and_evidence_where_training_finds_it(tmp_path
     (entry,) = json.loads(chosen.read_text())
     assert [row["learning_rate"] for row in entry["evidence"]] == [1e-3, 1e-2] and entry["batch_size"] == 0
     assert entry["settings"]["seeds"] == [9000, 9001] and entry["criterion"] == "training_performance"
-    assert chosen_rate("delayed_match", "three_factor", path=chosen) == entry["learning_rate"]
-    assert chosen_rate("delayed_match", "scaled_bptt", path=chosen) == entry["learning_rate"]  # Eq. 36
-    assert chosen_rate("delayed_match", "three_factor", "adam", path=chosen) == 1e-2  # not swept
-    assert chosen_rate("delayed_match", "bptt", path=chosen) == 1e-2
+    assert chosen_rate("delayed_match", "three_factor", "sgd", 0, chosen) == entry["learning_rate"]
+    assert chosen_rate("delayed_match", "scaled_bptt", "sgd", 0, chosen) == entry["learning_rate"]  # Eq. 36
+    assert chosen_rate("delayed_match", "three_factor", "adam", 0, chosen) == 1e-2  # not swept
+    assert chosen_rate("delayed_match", "bptt", "sgd", 0, chosen) == 1e-2
     before = chosen.read_text()
     sweep.main(options)  # nothing is trained again
     assert chosen.read_text() == before
