@@ -33,6 +33,7 @@ from tasks import Example, get_task, stack_examples
 
 BATCH = 256
 RATE = np.array([1e-6], np.float32)
+EQUAL = 4  # products of every replica; none of them is done before
 POPULATIONS = (("pattern_generation", 30), ("delayed_match", 10))
 
 
@@ -109,18 +110,21 @@ def compare_population(task: str, size: int, repeats: int) -> None:
     rates = np.full(size, 1e-6, np.float32)
     times = in_turns(repeats, lambda: many.train(batches, rates), lambda: one.train(batch, rates[:1]))
     report(f"{task}, {size} single steps", size * times[:, 1], "their population's step", times[:, 0])
-    together, alone = [], []
-    for _ in range(max(2, repeats // 50)):
-        together.append(milliseconds(lambda: many.curvature(batches, range(size))))
-        alone.append(sum(eigenvalue_alone(many, one, batches, replica) for replica in range(size)))
-    report(f"{task}, {size} eigenvalues", np.array(alone[1:]), "the same at once", np.array(together[1:]))
+    for name, most in (("eigenvalues", many.power_iterations), (f"x {EQUAL} products", EQUAL)):
+        many.power_iterations = one.power_iterations = most
+        together, alone = [], []
+        for _ in range(max(2, repeats // 50)):
+            together.append(milliseconds(lambda: many.curvature(batches, range(size))))
+            alone.append(sum(eigenvalue_alone(many, one, batches, replica) for replica in range(size)))
+        report(f"{task}, {size} {name}", np.array(alone[1:]), "the same at once", np.array(together[1:]))
 
 
 def eigenvalue_alone(many: Population, one: Population, batches: Example, replica: int) -> float:
     """Milliseconds for the leading eigenvalue of one replica of `many`, in the graph of `one`."""
-    one.restore([array[replica : replica + 1] for array in many.state()])
-    one.directions = many.directions[replica : replica + 1]
-    batch = Example(*[array[replica : replica + 1] for array in batches])
+    part = slice(replica, replica + 1)
+    one.restore([array[part] for array in many.state()])
+    one.directions = many.directions[part]
+    batch = Example(*[array[part] for array in batches])
     return milliseconds(lambda: one.curvature(batch, [0]))
 
 
