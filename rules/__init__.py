@@ -14,14 +14,13 @@ from typing import Callable, List, NamedTuple, Optional
 class Rule(NamedTuple):
     """A learning rule.
 
-    label: as in the paper's figures. backward(recurrence, signals) -> (dL/dW_x, dL/dW_h).
+    backward(recurrence, signals) -> (dL/dW_x, dL/dW_h).
     feedback(w, fixed) -> w or fixed, both [R, N, N_out]: the weights that carry the readout's error to the units.
     rescale: None, or a function of two finished gradients of the whole loss, the rule's own and the three-factor
     rule's, each (dL/dW_x, dL/dW_h), to the gradient that is used instead.
     check(steps, units): None, or raises ValueError where the rule cannot be used on T steps and N units.
     """
 
-    label: str
     backward: Callable
     feedback: Callable
     rescale: Optional[Callable] = None

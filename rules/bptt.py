@@ -9,4 +9,4 @@ def backward(recurrence, signals):
     return recurrence.weight_gradients(deltas)
 
 
-RULE = Rule("BPTT", backward, symmetric)
+RULE = Rule(backward, symmetric)

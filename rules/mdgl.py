@@ -18,4 +18,4 @@ def backward(recurrence, signals):
     return recurrence.weight_gradients(recurrence.sweep(signals, crossing))
 
 
-RULE = Rule("MDGL", backward, symmetric)
+RULE = Rule(backward, symmetric)

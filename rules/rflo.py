@@ -13,4 +13,4 @@ def fixed_random(w, fixed):
     return fixed
 
 
-RULE = Rule("RF Three-factor", backward, fixed_random)
+RULE = Rule(backward, fixed_random)

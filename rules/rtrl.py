@@ -45,4 +45,4 @@ def _gradient(recurrence, signals, presynaptic):
     return total
 
 
-RULE = Rule("RTRL", backward, symmetric, check=check)
+RULE = Rule(backward, symmetric, check=check)

@@ -27,4 +27,4 @@ def rescale(exact, approximate):
     return [factor * gradient for gradient in exact]
 
 
-RULE = Rule("Three-factor, theory", backward, symmetric, rescale)
+RULE = Rule(backward, symmetric, rescale)

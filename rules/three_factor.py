@@ -13,4 +13,4 @@ def backward(recurrence, signals):
     return recurrence.weight_gradients(deltas)
 
 
-RULE = Rule("Three-factor", backward, symmetric)
+RULE = Rule(backward, symmetric)

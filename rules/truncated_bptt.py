@@ -18,4 +18,4 @@ def rule(truncate: int) -> Rule:
         check(recurrence.steps, None)
         return recurrence.weight_gradients(recurrence.rounds(signals, recurrence.steps - truncate))
 
-    return Rule(f"Trunc {truncate}", backward, symmetric, check=check)
+    return Rule(backward, symmetric, check=check)
