@@ -8,7 +8,7 @@ from experiments.rates import chosen_rate
 from rules import get_rule
 from tasks import Task, get_task, task_parameters
 
-VERSION = 2  # of the results: raised when the same configuration would give other numbers
+VERSION = 2  # of the results: raised when the same configuration would give numbers that differ beyond rounding
 OPTIMIZERS = ("sgd", "adam")
 MATRICES = ("W_h", "W_x")
 HESSIAN_DATA = ("default", "training")

@@ -4,6 +4,7 @@ from typing import List, NamedTuple
 
 import tensorflow as tf
 
+from models.algebra import square_root
 from models.initialisation import Weights
 from models.network import Batch, Losses, Network, learning_loss, without_diagonal
 from rules import get_rule
@@ -65,7 +66,7 @@ class Match(NamedTuple):
 def match(exact: RuleGradient, used: RuleGradient) -> Match:
     """How the gradient that a rule uses lies to the exact one; 0 where a gradient vanishes."""
     g, ghat = matrices(exact.whole), matrices(used.whole)
-    lengths = tf.sqrt(dot(g, g) * dot(ghat, ghat))
+    lengths = square_root(dot(g, g) * dot(ghat, ghat))
     return Match(
         rho=rho(g, ghat),
         rho_W_h=rho([exact.whole.W_h], [used.whole.W_h]),

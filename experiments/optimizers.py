@@ -9,6 +9,8 @@ from typing import Callable, List, NamedTuple, Tuple
 
 import tensorflow as tf
 
+from models.algebra import square_root
+
 ADAM_BETA1, ADAM_BETA2, ADAM_EPSILON = 0.9, 0.999, 1e-8  # Kingma and Ba (2015)
 Tensors = List[tf.Tensor]
 
@@ -37,9 +39,9 @@ def adam_step(weights: Tensors, gradients: Tensors, slots: Tensors, rate: tf.Ten
     count, first, second = slots[0] + 1, slots[1 : 1 + len(weights)], slots[1 + len(weights) :]
     first = [ADAM_BETA1 * m + (1 - ADAM_BETA1) * g for m, g in zip(first, gradients)]
     second = [ADAM_BETA2 * v + (1 - ADAM_BETA2) * tf.square(g) for v, g in zip(second, gradients)]
-    correction = tf.sqrt(1 - ADAM_BETA2**count) / (1 - ADAM_BETA1**count)
+    correction = square_root(1 - ADAM_BETA2**count) / (1 - ADAM_BETA1**count)
     scale = rate[:, tf.newaxis, tf.newaxis] * correction
-    new = [W - scale * m / (tf.sqrt(v) + ADAM_EPSILON) for W, m, v in zip(weights, first, second)]
+    new = [W - scale * m / (square_root(v) + ADAM_EPSILON) for W, m, v in zip(weights, first, second)]
     return new, [count] + first + second
 
 

@@ -122,10 +122,14 @@ def _inner(tensor):
 
 
 def _norm(tensor):
-    """Euclidean length of each replica's part [R]; scaled, for squares leave float32 at 1e-23 and at 1e19."""
+    """Euclidean length of each replica's part [R]; scaled, for squares leave float32 at 1e-23 and at 1e19.
+
+    The root is taken in double precision: TensorFlow's single-precision one rounds a replica's by its place among them.
+    """
     largest = tf.reduce_max(tf.abs(tensor), axis=_inner(tensor))
     scale = tf.where(largest > 0, largest, tf.ones_like(largest))
-    return scale * tf.sqrt(tf.reduce_sum(tf.square(_over(tensor, scale)), axis=_inner(tensor)))
+    squares = tf.reduce_sum(tf.square(_over(tensor, scale)), axis=_inner(tensor))
+    return scale * tf.cast(tf.sqrt(tf.cast(squares, tf.float64)), tensor.dtype)
 
 
 def _spread(values, like):

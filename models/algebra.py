@@ -76,3 +76,12 @@ def drop_first_step(stacked: tf.Tensor, steps: int) -> tf.Tensor:
     if stacked.shape[0].value == 1:
         return tf.expand_dims(tf.squeeze(stacked, 0)[batch:], 0)
     return stacked[:, batch:]
+
+
+def square_root(values: tf.Tensor) -> tf.Tensor:
+    """Elementwise, by way of double precision.
+
+    TensorFlow 1.14 rounds the single-precision one differently where an element falls into a vector register and where
+    it is left over at the end, so that a replica's bits would depend on how many share its population.
+    """
+    return tf.cast(tf.sqrt(tf.cast(values, tf.float64)), values.dtype)

@@ -13,7 +13,14 @@ def squared_error(outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
 
 def cross_entropy(outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
     """Cross-entropy of one-hot targets, mean over batch and steps that carry loss -> [R]. Eq. 13, classification."""
-    return -tf.reduce_mean(tf.reduce_sum(targets * tf.nn.log_softmax(outputs), axis=2), axis=1)
+    return -tf.reduce_mean(tf.reduce_sum(targets * _log_softmax(outputs), axis=2), axis=1)
+
+
+def _log_softmax(outputs):
+    """In a population by way of double precision, as models.algebra.square_root, for exp and log are like the root."""
+    if outputs.shape[0].value == 1:
+        return tf.nn.log_softmax(outputs)
+    return tf.cast(tf.nn.log_softmax(tf.cast(outputs, tf.float64)), outputs.dtype)
 
 
 def mean_squared_error(outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
