@@ -134,7 +134,7 @@ def make_config(
     if definition.batch_size is not None and values["batch_size"] == FULL_BATCH:
         raise ConfigError(f"batch_size is 0; expected a whole number of at least 1 for {task}")
     if learning_rates is None:
-        learning_rates = [chosen_rate(task, rule, values["optimizer"], values["batch_size"])]
+        learning_rates = [_found(chosen_rate, task, rule, values["optimizer"], values["batch_size"])]
     return Config(
         task=task,
         rule=rule,

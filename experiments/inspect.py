@@ -63,7 +63,7 @@ class Settings(NamedTuple):
 
 
 def load(weights: Path, batch: Path, settings: Settings) -> Brought:
-    """Reads and checks both files. Raises InputError."""
+    """Reads and checks both files. Raises InputError, and ValueError if the rule cannot be used on such sizes."""
     stored, examples = _read(weights), _read(batch)
     dtype, sizes = settings.dtype, {}
 
@@ -78,6 +78,9 @@ def load(weights: Path, batch: Path, settings: Settings) -> Brought:
     if settings.rule == "rflo" or "feedback" in stored:
         feedback = take(stored, weights, "feedback", ("N", "N_out"))
     x = take(examples, batch, "x", ("B", "T", "N_in"))
+    check = get_rule(settings.rule).check
+    if check is not None:
+        check(sizes["T"], sizes["N"])
     y = _cast(_targets(examples, batch, settings.loss, sizes), batch, "y", dtype)
     replica = Weights(*[array[np.newaxis] for array in (W_x, W_h, w, c[np.newaxis])])
     return Brought(replica, feedback[np.newaxis], x.transpose(1, 0, 2)[np.newaxis], y[np.newaxis])

@@ -15,15 +15,24 @@ def chosen(path: Path = CHOSEN) -> List[dict]:
 
 
 def chosen_rates(task: str, rule: str, optimizer: str, batch_size: int, path: Path = CHOSEN) -> Dict[str, float]:
-    """{"learning_rate", "learning_rate_on_test": the latter chosen on the test set} for that batch size, or {}.
+    """{"learning_rate", "learning_rate_on_test": the latter chosen on the test set} for that batch size; {} if task and
+    rule were never swept.
 
-    scaled_bptt takes the three-factor rule's (Eq. 36).
+    scaled_bptt takes the three-factor rule's (Eq. 36). Raises ValueError if they were swept at other batch sizes only.
     """
     wanted = (task, "three_factor" if rule == "scaled_bptt" else rule, optimizer)
-    entry = next((e for e in chosen(path) if (e["task"], e["rule"], e["optimizer"]) == wanted), {})
-    return entry.get("at_batch_size", {}).get(str(batch_size), {})
+    entry = next((e for e in chosen(path) if (e["task"], e["rule"], e["optimizer"]) == wanted), None)
+    if entry is None:
+        return {}
+    found = entry["at_batch_size"]
+    if str(batch_size) not in found:
+        swept = ", ".join(sorted(found, key=int))
+        raise ValueError(
+            f"no learning rate was chosen for {rule} at batch size {batch_size}, only at {swept}: give one"
+        )
+    return found[str(batch_size)]
 
 
 def chosen_rate(task: str, rule: str, optimizer: str, batch_size: int, path: Path = CHOSEN) -> float:
-    """The chosen learning rate, or the published code's where none was chosen."""
+    """The chosen learning rate, or the published code's where task and rule were never swept. Raises ValueError."""
     return chosen_rates(task, rule, optimizer, batch_size, path).get("learning_rate", UNSWEPT_RATE)

@@ -117,7 +117,8 @@ def planned(given) -> List[Config]:
     configs = make_populations(given.task, given.rule, given.seeds, given.learning_rates, **settings)
     if task_of(configs[0]).batch_size is None:
         return configs
-    return [config._replace(batch_size=size) for size in given.batch_sizes for config in configs]
+    sizes = given.batch_sizes or sorted({*BATCH_SIZES, configs[0].batch_size})
+    return [config._replace(batch_size=size) for size in sizes for config in configs]
 
 
 def parser() -> OneLineParser:
@@ -128,7 +129,9 @@ def parser() -> OneLineParser:
     p.add_argument("--optimizer", default="sgd", help=f"one of: {', '.join(OPTIMIZERS)} (default sgd)")
     p.add_argument("--seeds", type=int, nargs="+", default=SEEDS, help=f"default {SEEDS[0]} to {SEEDS[-1]}")
     p.add_argument("--learning-rates", type=float, nargs="+", default=GRID, help="default: the paper's grid")
-    p.add_argument("--batch-sizes", type=int, nargs="+", default=BATCH_SIZES, help="where a task trains in batches")
+    p.add_argument(
+        "--batch-sizes", type=int, nargs="+", help="where a task trains in batches: default 64 256 1024 and the task's"
+    )
     p.add_argument("--iterations", type=int, help="default: the task's")
     p.add_argument("--evaluate-every", type=int, help="default 250")
     p.add_argument("--output", type=Path, default=Path("results/sweep"), help="run folders (default results/sweep)")
@@ -165,7 +168,10 @@ def main(arguments: Optional[List[str]] = None) -> None:
     except (OSError, SweepError) as error:
         p.exit(1, f"{p.prog}: {error}\n")
     print(pd.DataFrame(entry["evidence"]).to_string(index=False))
-    print(f"chosen: learning rate {entry['learning_rate']:g}, by {entry['criterion']}; in {given.chosen}")
+    for size, rates in entry["at_batch_size"].items():
+        where = "" if size == "0" else f" at batch size {size}"
+        print(f"chosen: learning rate {rates['learning_rate']:g}{where}, by {entry['criterion']}")
+    print(f"in {given.chosen}")
 
 
 if __name__ == "__main__":

@@ -9,19 +9,19 @@ TOPS = (5, 10, 20)
 
 def step_length(exact: np.ndarray, approximate: np.ndarray) -> float:
     """rho = (ghat . g) / (g . g), Eq. 6; NaN where the exact gradient vanishes."""
-    g, ghat = _flat(exact), _flat(approximate)
+    g, ghat = flat(exact), flat(approximate)
     square = g @ g
     return float(ghat @ g / square) if square > 0 else float("nan")
 
 
 def error_vector(exact: np.ndarray, approximate: np.ndarray) -> np.ndarray:
     """e = ghat - rho g [n], orthogonal to g (Eq. 6)."""
-    return _flat(approximate) - step_length(exact, approximate) * _flat(exact)
+    return flat(approximate) - step_length(exact, approximate) * flat(exact)
 
 
 def cosines(vector: np.ndarray, eigenvectors: np.ndarray) -> np.ndarray:
     """|cos| of the vector with each column of eigenvectors [n, k] -> [k]; NaN for a vector of length zero."""
-    vector, eigenvectors = _flat(vector), np.asarray(eigenvectors, np.float64)
+    vector, eigenvectors = flat(vector), np.asarray(eigenvectors, np.float64)
     lengths = np.linalg.norm(vector) * np.linalg.norm(eigenvectors, axis=0)
     inner = np.abs(vector @ eigenvectors)
     return np.divide(inner, lengths, out=np.full(len(inner), np.nan), where=lengths > 0)
@@ -35,5 +35,6 @@ def alignment(vector: np.ndarray, eigenvectors: np.ndarray, tops: Sequence[int] 
     return {top: float(np.mean(found[:top])) for top in tops}
 
 
-def _flat(array):
+def flat(array: np.ndarray) -> np.ndarray:
+    """All numbers of an array in one row, in double precision."""
     return np.asarray(array, np.float64).ravel()

@@ -10,7 +10,7 @@ from typing import Callable, NamedTuple
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
-from hessian.alignment import error_vector, step_length
+from hessian.alignment import error_vector, flat, step_length
 
 STEP = 1e-5  # of central differences, for weights of order one: its square and float64's 1e-16 / STEP balance
 
@@ -37,9 +37,9 @@ def taylor_terms(
 
     With eta_B = rho eta_e the first two are equal, and so are the last two up to assumption_1 (Eq. 36).
     """
-    g, ghat = _flat(exact), _flat(approximate)
+    g, ghat = flat(exact), flat(approximate)
     rho, e = step_length(g, ghat), error_vector(g, ghat)
-    Hg, He, Hghat = (_flat(operator.matvec(vector)) for vector in (g, e, ghat))
+    Hg, He, Hghat = (flat(operator.matvec(vector)) for vector in (g, e, ghat))
     kept = abs(rho**2 * (g @ Hg))
     return TaylorTerms(
         T1=float(eta_exact * (g @ g)),
@@ -89,7 +89,7 @@ def jacobian(field: Callable[[np.ndarray], np.ndarray], weights: np.ndarray, ste
         for sign in (1, -1):
             moved = weights.copy()
             moved[index] += sign * step
-            sides.append(_flat(field(moved)))
+            sides.append(flat(field(moved)))
         columns.append((sides[0] - sides[1]) / (2 * step))
     return np.stack(columns, axis=1)
 
@@ -149,7 +149,3 @@ def theorem_1(
         predicted_approximate=-rho * eta_approximate * hessian,
         bounds=bounds(eta_exact, eta_approximate, rho),
     )
-
-
-def _flat(array):
-    return np.asarray(array, np.float64).ravel()

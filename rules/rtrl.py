@@ -37,7 +37,7 @@ def _gradient(recurrence, signals, presynaptic):
     total = 0
     for t, source in enumerate(presynaptic, 1):
         direct = source[:, :, :, tf.newaxis, tf.newaxis] * tf.eye(units, dtype=dtype)
-        across = tf.reduce_sum(df[..., tf.newaxis] * weights[:, :, :, tf.newaxis], axis=4)
+        across = tf.matmul(df, weights)
         dh, db = cell.alpha * dh + (1 - cell.alpha) * (direct + across), cell.beta * db + (1 - cell.beta) * df
         df = recurrence.psi(t)[:, :, tf.newaxis, tf.newaxis] * (dh - adaptive * db)
         if t in signals:

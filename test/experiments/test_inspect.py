@@ -91,6 +91,7 @@ def test_every_rule_and_matrix_can_be_asked_for(tmp_path, capsys):
 
 
 P = random_problem(4, "cross_entropy", loss_steps=(6,))  # 5 units, 2 inputs, 3 outputs, 6 steps, batch of 3
+LARGE = {"W_x": np.ones((2, 51)), "W_h": np.zeros((51, 51)), "w": np.ones((51, 3)), "feedback": np.ones((51, 3))}
 BAD = {
     "diagonal": ({"W_h": P.W_h + np.eye(5)}, [], "W_h.*self-connections; expected a zero diagonal"),
     "shape": ({"w": P.w.T}, [], r"array w in .* has shape \[3, 5\]; expected \[N = 5, N_out\]"),
@@ -111,6 +112,7 @@ BAD = {
     "truncate": ({}, ["--truncate", "3"], "--truncate goes with the rule truncated_bptt, not with bptt"),
     "truncate all": ({}, ["--rule", "truncated_bptt", "--truncate", "6"], "leaves nothing of 6 steps; at most 5"),
     "truncate less": ({}, ["--rule", "truncated_bptt", "--truncate", "-1"], "--truncate is -1; expected .* at least 0"),
+    "too many units": (LARGE, ["--rule", "rtrl"], "at most 50 units, not 51"),
     "no eigenvalues": ({}, ["--top-eigenvalues", "0"], "--top-eigenvalues is 0; expected .* at least 1"),
     "eigenvalues": ({}, ["--top-eigenvalues", "26"], "k is 26; expected 1 to 25"),
     "too large": ({"w": P.w * 1e200}, [], "array w in .* has values that float32 cannot hold"),

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from experiments import sweep
+from experiments.config import ConfigError, make_config
 from experiments.rates import chosen_rate
 from tasks import GAP_SIGN
 
@@ -47,6 +48,17 @@ def test_each_batch_size_has_its_own_best_rate():
     entry = sweep.choose("seq_mnist", "mdgl", "sgd", runs(rows), "accuracy", {})
     assert (entry["learning_rate"], entry["batch_size"]) == (0.1, 256)
     assert {size: at["learning_rate"] for size, at in entry["at_batch_size"].items()} == {"64": 0.01, "256": 0.1}
+
+
+def test_a_batch_size_that_was_not_swept_has_no_rate():
+    with pytest.raises(ConfigError, match="batch size 128, only at 64, 256, 1024"):
+        make_config("seq_mnist", "mdgl", [0], batch_size=128)
+
+
+def test_a_sweep_has_the_tasks_own_batch_size_among_its_own(monkeypatch):
+    monkeypatch.setattr(sweep, "BATCH_SIZES", (64,))
+    given = sweep.parser().parse_args(["--task", "seq_mnist", "--rule", "bptt", "--seeds", "9000"])
+    assert {config.batch_size for config in sweep.planned(given)} == {64, 256}
 
 
 def test_a_sweep_leaves_its_choice_and_evidence_where_training_finds_it(tmp_path, capsys):
