@@ -23,12 +23,19 @@ from typing import Dict, List, NamedTuple, Sequence
 import yaml
 
 from experiments.config import Config, ConfigError, config_hash, make_config, make_populations
+from experiments.measure import MEASURES
 from experiments.rates import chosen_rates
 
 BLOCK_KEYS = ("task", "rules", "seeds", "learning_rates", "rates", "rate_multiple", "decays", "settings", "measures")
 PLAN_KEYS = ("note", "reduced", "blocks", "figures", "bptt_validation_accuracy")
+DEFAULTS = {"note": "", "reduced": False, "bptt_validation_accuracy": 0.0}
+NOT_SETTINGS = ("task", "rule", "seeds", "learning_rates")  # a block has keys of its own for them
 RATES = ("chosen", "chosen_on_test")
-FIGURES = [f"figure{number}" for number in range(2, 13)] + ["table1", "bounds"]
+ROLES = {f"figure{number}": ("main",) for number in (2, 3, 4, 6, 7, 8, 9, 10, 11)}
+ROLES.update(
+    figure5=("main", "uniform", "scheduled"), figure12=("rates", "triple"), table1=("early",), bounds=("main",)
+)
+ROLES["claims"] = ("input_weights", "batch_64", "batch_1024", "training_batch_hessian", "test_chosen")
 
 
 class Plan(NamedTuple):
@@ -62,10 +69,14 @@ def read_plan(path: Path) -> Plan:
         except ConfigError as error:
             raise ConfigError(f"block {name} in {path}: {error}")
         runs.update(configs)
-        blocks[name], measures[name] = list(configs), _names(block.get("measures", []), f"measures of block {name}")
+        blocks[name], measures[name] = list(configs), _known_measures(block, name, path)
     figures = _figures(found.get("figures", {}), blocks, path)
-    least = found.get("bptt_validation_accuracy", 0.0)
-    return Plan(str(found.get("note", "")), bool(found.get("reduced", False)), runs, blocks, measures, figures, least)
+    note, reduced, least = (found.get(key, value) for key, value in DEFAULTS.items())
+    if not isinstance(note, str) or not isinstance(reduced, bool):
+        raise ConfigError(f"note and reduced in {path}: expected text, and true or false")
+    if not _is_number(least) or not 0 <= least <= 1:
+        raise ConfigError(f"bptt_validation_accuracy in {path} is {least!r}; expected a number from 0 to 1")
+    return Plan(note, reduced, runs, blocks, measures, figures, least)
 
 
 def only_tasks(plan: Plan, tasks: Sequence[str]) -> Plan:
@@ -95,6 +106,9 @@ def block_runs(block: dict) -> List[Config]:
     configs = []
     for rule in _names(block["rules"], "rules"):
         settings = dict(_mapping(block.get("settings", {}), "settings"))
+        for name in NOT_SETTINGS:
+            if name in settings:
+                raise ConfigError(f"{name} stands among the settings; a block names it itself")
         rates = _rates(block, rule, settings)
         if "decays" in block:
             settings["decay_every"] = _decay_every(block, rule, seeds, settings)
@@ -109,17 +123,24 @@ def _rates(block: dict, rule: str, settings: dict):
     which, multiple = block.get("rates", "chosen"), block.get("rate_multiple", 1)
     if which not in RATES:
         raise ConfigError(f"unknown rates '{which}'; known: {', '.join(RATES)}")
+    if not _is_number(multiple) or multiple <= 0:
+        raise ConfigError(f"rate_multiple is {multiple!r}; expected a number above 0")
     if multiple == 1 and which == "chosen":
         return None
     name = "learning_rate" if which == "chosen" else "learning_rate_on_test"
     config = make_config(block["task"], rule, [0], [1.0], **settings)
-    rates = chosen_rates(config.task, rule, config.optimizer, config.batch_size)
+    try:
+        rates = chosen_rates(config.task, rule, config.optimizer, config.batch_size)
+    except ValueError as error:
+        raise ConfigError(str(error))
     if name not in rates:
         raise ConfigError(f"no learning rate was chosen for {rule}: give learning_rates, or run experiments.sweep")
     return [float(f"{multiple * rates[name]:.12g}")]
 
 
 def _decay_every(block, rule, seeds, settings) -> int:
+    if not isinstance(block["decays"], int) or block["decays"] < 1:
+        raise ConfigError(f"decays is {block['decays']!r}; expected a whole number of at least 1")
     whole = make_populations(block["task"], rule, seeds, [1.0], **settings)[0].iterations
     return max(1, whole // block["decays"])
 
@@ -127,15 +148,29 @@ def _decay_every(block, rule, seeds, settings) -> int:
 def _figures(found, blocks, path) -> Dict[str, Dict[str, List[str]]]:
     figures = {}
     for figure, roles in _mapping(found, f"figures in {path}").items():
-        if figure not in FIGURES + ["claims"]:
-            raise ConfigError(f"unknown figure '{figure}' in {path}; known: {', '.join(FIGURES)}, claims")
+        if figure not in ROLES:
+            raise ConfigError(f"unknown figure '{figure}' in {path}; known: {', '.join(ROLES)}")
         figures[figure] = {}
         for role, names in _mapping(roles, f"{figure} in {path}").items():
+            if role not in ROLES[figure]:
+                raise ConfigError(f"unknown role '{role}' of {figure} in {path}; known: {', '.join(ROLES[figure])}")
             for name in _names(names, f"{role} of {figure}"):
                 if name not in blocks:
                     raise ConfigError(f"unknown block '{name}' in {path}, {figure}; known: {', '.join(blocks)}")
             figures[figure][role] = list(names)
     return figures
+
+
+def _known_measures(block, name, path) -> List[str]:
+    found = _names(block.get("measures", []), f"measures of block {name} in {path}")
+    for measure in found:
+        if measure not in MEASURES:
+            raise ConfigError(f"unknown measure '{measure}' in block {name} in {path}; known: {', '.join(MEASURES)}")
+    return found
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _mapping(value, what) -> dict:

@@ -12,6 +12,7 @@ on where it was; what is finished is not repeated, what failed is tried again.
 import fcntl
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -57,7 +58,7 @@ def markers(plan: Plan) -> Dict[str, List[str]]:
 def failures(results: Path) -> List[str]:
     """One line for each run or measure that ended with an error."""
     lines = []
-    for marker in sorted((results / "done").iterdir()):
+    for marker in sorted((results / "done").glob("*")):  # Snakemake may have removed an empty folder
         code, _ = job_end(marker)
         if code != 0:
             log = results / "logs" / f"{marker.name}.log"
@@ -88,7 +89,7 @@ def snakemake(results: Path, lock: int, cores: int, targets: List[str], more: Li
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(HOME / "experiments" / "Snakefile")]
     command += ["--directory", str(results), "--cores", str(cores), "--keep-going", "--rerun-incomplete", "--nolock"]
     command += ["--rerun-triggers", "mtime", "params", "input"] + more
-    python = os.environ.get("BIOLHESS_JOB_PYTHON", sys.executable)
+    python = os.environ.get("BIOLHESS_JOB_PYTHON", shlex.quote(sys.executable))  # the former may be several words
     command += ["--config", f"home={HOME}", f"python={python}", "--"] + targets
     # a session of its own: we pass a signal on to all of it, and wait until the runs have saved their state
     environment = dict(os.environ, PYTHONPATH=str(HOME))
@@ -173,6 +174,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
         p.error(f"unknown '{given.what}'; known: {', '.join(PLANS)}, FILE.yaml, environment")
     if given.cores < 1:
         p.error(f"--cores is {given.cores}; expected a whole number of at least 1")
+    if path.stem in PLANS and path.resolve() != PLANS[path.stem]:
+        p.error(f"{path} has the name of {PLANS[path.stem]}, whose results it would overwrite; give it another")
     try:
         plan = read_plan(path)
         if given.tasks:

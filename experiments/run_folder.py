@@ -51,7 +51,7 @@ class RunFolder:
 
     @property
     def complete(self) -> bool:
-        """Whether the run has been finished. (The workflow makes an empty folder of that name beforehand.)"""
+        """Whether the run has been finished."""
         return (self.final / "summary.json").is_file()
 
     def open(self, wait: bool = False) -> None:

@@ -1,5 +1,6 @@
 """The whole workflow at small size, in copies of the project: undisturbed, killed again and again, failing."""
 
+import importlib
 import json
 import os
 import random
@@ -15,7 +16,7 @@ import pytest
 
 from experiments import costs
 from experiments.config import ConfigError
-from experiments.plan import read_plan
+from experiments.plan import ROLES, read_plan
 
 HOME = Path(__file__).resolve().parents[2]
 PLAN = """
@@ -78,7 +79,7 @@ def assert_same(one, other):
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    folder = copied(tmp_path_factory.mktemp("undisturbed"))
+    folder = copied(tmp_path_factory.mktemp("undis turbed"))  # a path with a space
     code, out = run(folder)
     assert code == 0, out
     return folder, out
@@ -198,9 +199,45 @@ BAD = {
     "unknown key": ("runs: []\n", "unknown key 'runs'"),
     "unknown rule": ("blocks: {a: {task: delayed_match, rules: [hebb], seeds: 1}}\n", "block a .*unknown rule 'hebb'"),
     "no seeds": ("blocks: {a: {task: delayed_match, rules: [bptt]}}\n", "block a .*: no seeds given"),
+    "no decays": (
+        "blocks: {a: {task: delayed_match, rules: [bptt], seeds: 1, decays: 0}}\n",
+        "block a .*decays is 0; expected a whole number of at least 1",
+    ),
+    "multiple": (
+        "blocks: {a: {task: delayed_match, rules: [bptt], seeds: 1, rate_multiple: a}}\n",
+        "rate_multiple is 'a'; expected a number above 0",
+    ),
+    "settings": (
+        "blocks: {a: {task: delayed_match, rules: [bptt], seeds: 1, settings: {learning_rates: [1]}}}\n",
+        "learning_rates stands among the settings",
+    ),
+    "measure": (
+        "blocks: {a: {task: delayed_match, rules: [bptt], seeds: 1, measures: [spectrumm]}}\n",
+        "unknown measure 'spectrumm' in block a",
+    ),
+    "role": ("blocks: {}\nfigures: {figure3: {mian: []}}\n", "unknown role 'mian' of figure3 .*; known: main"),
+    "accuracy": ("blocks: {}\nbptt_validation_accuracy: high\n", "bptt_validation_accuracy .* is 'high'; expected"),
+    "reduced": ("blocks: {}\nreduced: very\n", "note and reduced .*: expected text, and true or false"),
     "not YAML": ("blocks: [\n", "cannot be read"),
     "no mapping": ("- a\n", "expected names and values"),
 }
+
+
+def test_the_roles_of_an_experiment_file_are_those_of_figures_and_claims():
+    for figure in set(ROLES) - {"claims"}:
+        assert set(importlib.import_module(f"figures.{figure}").ROLES) <= set(ROLES[figure]), figure
+    claims = json.loads((HOME / "experiments" / "published.json").read_text())["claims"]
+    named = {group.split(":")[0] for claim in claims for groups in claim.get("groups", []) for group in groups}
+    assert named == {role for roles in ROLES.values() for role in roles}
+
+
+def test_a_foreign_file_does_not_write_into_the_results_of_a_built_in_plan(tmp_path, capsys):
+    from experiments import reproduce
+
+    (tmp_path / "full.yaml").write_text("blocks: {}\n")
+    with pytest.raises(SystemExit) as code:
+        reproduce.main([str(tmp_path / "full.yaml"), "--dry-run"])
+    assert code.value.code == 2 and "whose results it would overwrite" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("case", BAD)
