@@ -11,8 +11,8 @@ import pandas as pd
 
 from figures.command import picture_command
 from figures.curves import CURVE_CAPTION, LOG_CAPTION, counted, finish_curves, mean_curve
-from figures.measures import bound_products
-from figures.runs import END_EVALUATIONS, KEY, Results, histories, with_rules
+from figures.measures import bound_products, step_lengths
+from figures.runs import KEY, Results, histories, with_rules
 from figures.style import panels, rule_label, rule_order, rule_style, task_columns, truncated_steps
 
 ROLES = ("main",)
@@ -40,19 +40,17 @@ def draw(results: Results) -> tuple:
 
 def bounds(history: pd.DataFrame) -> pd.Series:
     """1/(|rho| eta) of each evaluation; nan where rho is 0 or not known. 1/eta under BPTT."""
-    rho = history.rho_W_h.astype(float).abs().where(history.rule != "bptt", 1.0)
-    return 1 / (rho * history.learning_rate.astype(float)).replace(0, np.nan)
+    return 1 / (step_lengths(history).abs() * history.rate.astype(float)).replace(0, np.nan)
 
 
 def shares(history: pd.DataFrame) -> pd.DataFrame:
-    """One row a task, rule and rate: n, and the share of evaluations beyond each bound, over all and the last ten."""
+    """One row a task, rule and first rate: n, share of evaluations beyond each bound, over all and at the end."""
     kept = history[(history.status != "diverged") & history.eigenvalue.notna()]
     rows = []
     for (task, rule, rate), group in kept.groupby(["task", "rule", "learning_rate"]):
-        last = group.sort_values("iteration", kind="stable").groupby(KEY).tail(END_EVALUATIONS)
         row = {"task": task, "rule": rule, "learning_rate": rate, "n": group.drop_duplicates(KEY).shape[0]}
-        for name, part in (("all", group), ("end", last)):
-            scaled = part.eigenvalue.astype(float) * rate
+        for name, part in (("all", group), ("end", group[group.at_end.astype(bool)])):
+            scaled = part.eigenvalue.astype(float) * part.rate.astype(float)
             row[f"evaluations_{name}"] = len(part)
             row[f"beyond_1_over_eta_{name}"] = (scaled > 1).mean()
             row[f"beyond_2_over_eta_{name}"] = (scaled > 2).mean()
@@ -72,10 +70,11 @@ def _panel(axis, rows: pd.DataFrame, task: str, rule: str) -> List[pd.DataFrame]
         axis.plot(curve.iteration, curve["mean"], dashes, linewidth=1.5, color=style["color"], label=label)
         axis.fill_between(curve.iteration, curve.low, curve.high, color=style["color"], alpha=0.15, linewidth=0)
         drawn.append(curve.assign(task=task, rule=rule, quantity=column))
-    for rate in sorted(set(rows.learning_rate.astype(float))):
+    for first, own in rows.groupby("learning_rate"):
+        rate = own.groupby("iteration").rate.first().astype(float)
         for times, dashes in ((1, "--"), (2, "-.")):
-            label = rf"{times}/$\eta$, $\eta$ = {rate:g}"
-            axis.axhline(times / rate, color="#777777", linewidth=1, linestyle=dashes, label=label)
+            label = rf"{times}/$\eta$, $\eta$ = {first:g}"
+            axis.plot(rate.index, times / rate, color="#777777", linewidth=1, linestyle=dashes, label=label)
     finish_curves(axis, drawn, logarithmic=True)
     return drawn
 

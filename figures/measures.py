@@ -55,9 +55,13 @@ def _early(name: str, factor: float = 1.0) -> Callable:
 
 
 def bound_products(history: pd.DataFrame) -> pd.Series:
-    """eigenvalue * learning rate * |rho|, evaluation by evaluation: Theorem 1 bounds it by 1. rho = 1 under BPTT."""
-    rho = history.rho_W_h.astype(float).abs().where(history.rule != "bptt", 1.0)
-    return history.eigenvalue.astype(float) * history.learning_rate.astype(float) * rho
+    """eigenvalue * learning rate * |rho|, evaluation by evaluation: Theorem 1 bounds it by 1."""
+    return history.eigenvalue.astype(float) * history.rate.astype(float) * step_lengths(history).abs()
+
+
+def step_lengths(history: pd.DataFrame) -> pd.Series:
+    """rho over W_h with its sign, evaluation by evaluation; 1 under BPTT."""
+    return history.rho_W_h.astype(float).where(history.rule != "bptt", 1.0)
 
 
 def _bound_ratio(results: Results, figure: str, role: str) -> pd.Series:

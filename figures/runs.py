@@ -4,7 +4,8 @@
     RESULTS/runs/<run>/         a finished run (experiments/run_folder.py); half-written ones are never read
     RESULTS/logs/<run>.log      what a run that failed said last
 
-A replica is one (run, seed, learning_rate). "end" is the median over its last evaluations, ten if not set otherwise.
+A replica is one (run, seed, learning_rate). "end" is the median over the evaluations that its run's configuration says
+make up the end of training: column at_end.
 """
 
 import json
@@ -16,12 +17,11 @@ import pandas as pd
 
 KEY = ["run", "seed", "learning_rate"]
 SETTINGS = ("task", "rule", "batch_size", "optimizer", "hessian_of", "hessian_on", "decay_factor", "decay_every")
-END_EVALUATIONS = 10
 ENDS = ("training_performance", "test_performance", "rho", "rho_W_h")
 REPLICA_COLUMNS = [*KEY, *SETTINGS, "performance", "status", "end_eigenvalue", "end_gap", "end_loss_gap", "hours"]
 REPLICA_COLUMNS += ["end_fixed_noise_gap", *[f"end_{name}" for name in ENDS]]
 HISTORY_COLUMNS = [*KEY, "task", "rule", "status", "iteration", "eigenvalue", "gap", "loss_gap", "converged", "rho_W_h"]
-HISTORY_COLUMNS += ["test_performance", "training_performance"]
+HISTORY_COLUMNS += ["test_performance", "training_performance", "rate", "at_end"]
 
 
 class RunsError(Exception):
@@ -29,7 +29,10 @@ class RunsError(Exception):
 
 
 class Run(NamedTuple):
-    """A finished run. history: a row an evaluation; replicas: a row a replica, columns REPLICA_COLUMNS and more."""
+    """A finished run. history: a row an evaluation; replicas: a row a replica, columns REPLICA_COLUMNS and more.
+
+    history.rate: the learning rate at the evaluation, its decay included. history.at_end: whether it counts as the end.
+    """
 
     folder: Path
     config: dict
@@ -98,14 +101,20 @@ def histories(results: Results, figure: str, role: str) -> pd.DataFrame:
 
 
 def measures(results: Results, figure: str, role: str, file: str, columns: List[str]) -> pd.DataFrame:
-    """The rows of a measure file (`spectrum.csv` and the like), with columns KEY, task, rule, status and `columns`."""
+    """The rows of a measure file (`spectrum.csv` and the like), with columns KEY, task, rule, status and `columns`.
+
+    Measures along training also have their evaluation's at_end.
+    """
     tables = []
     for name in run_names(results, figure, role):
         if name in results.runs and (results.runs[name].folder / file).is_file():
             run = results.runs[name]
             table = pd.read_csv(str(run.folder / file), float_precision="round_trip").assign(run=name)
-            tables.append(table.merge(run.replicas[[*KEY, "task", "rule", "status"]], on=KEY))
-    return _together(tables, [*KEY, "task", "rule", "status", *columns])
+            table = table.merge(run.replicas[[*KEY, "task", "rule", "status"]], on=KEY)
+            evaluation = [*KEY, "iteration"]
+            along = "iteration" in table
+            tables.append(table.merge(run.history[[*evaluation, "at_end"]], on=evaluation) if along else table)
+    return _together(tables, [*KEY, "task", "rule", "status", *columns, "at_end"])
 
 
 def with_rules(table: pd.DataFrame, accepts: Callable[[str], bool]) -> pd.DataFrame:
@@ -113,10 +122,10 @@ def with_rules(table: pd.DataFrame, accepts: Callable[[str], bool]) -> pd.DataFr
     return table[table.rule.map(accepts).astype(bool)]
 
 
-def ends(table: pd.DataFrame, column: str, window: int = END_EVALUATIONS) -> pd.Series:
-    """Median of `column` over each replica's last `window` rows, indexed by KEY; nan where there is no number."""
-    ordered = table.sort_values("iteration", kind="stable").groupby(KEY).tail(window)
-    return pd.to_numeric(ordered[column], errors="coerce").groupby([ordered[name] for name in KEY]).median()
+def ends(table: pd.DataFrame, column: str) -> pd.Series:
+    """Median of `column` over each replica's rows at its end, indexed by KEY; nan where there is no number."""
+    last = table[table.at_end.astype(bool)]
+    return pd.to_numeric(last[column], errors="coerce").groupby([last[name] for name in KEY]).median()
 
 
 def _load_run(folder: Path) -> Run:
@@ -128,6 +137,7 @@ def _load_run(folder: Path) -> Run:
         history = pd.read_csv(str(folder / "history.csv"), float_precision="round_trip").assign(run=folder.name)
     except OSError as error:
         raise RunsError(f"history.csv: {error.strerror}")
+    history = history.assign(rate=_rates(history, config), at_end=_at_end(history, config))
     table = _replica_table(folder.name, config, summary, history, provenance)
     # the Cartesian settings of the run are the replicas' own: a history row needs them to be grouped
     history = history.merge(table[[*KEY, "task", "rule", "status"]], on=KEY)
@@ -145,13 +155,26 @@ def _replica_table(name: str, config: dict, summary: list, history: pd.DataFrame
         own = {key: value for key, value in entry.items() if key not in ("final", "seed", "learning_rate")}
         rows.append(dict(run=name, **identity, **common, **own, **final))
     table = pd.DataFrame(rows)
-    # the same evaluations as in the summary: experiments.config says which make up the end
-    regular = history[history.iteration % config.get("evaluate_every", 1) == 0]
     for column in ENDS:
         if column in history:
-            found = ends(regular, column, config.get("window", END_EVALUATIONS))
-            table = table.merge(found.rename(f"end_{column}").reset_index(), on=KEY, how="left")
+            table = table.merge(ends(history, column).rename(f"end_{column}").reset_index(), on=KEY, how="left")
     return table
+
+
+def _rates(history: pd.DataFrame, config: dict) -> pd.Series:
+    """The learning rate at each evaluation: experiments.config.rate_factor times the first one."""
+    steps = history.iteration // config.get("decay_every", 1)
+    return history.learning_rate * config.get("decay_factor", 1.0) ** steps
+
+
+def _at_end(history: pd.DataFrame, config: dict) -> np.ndarray:
+    """Which evaluations make up the end of training, as in the summary: each replica's last `window` regular ones.
+
+    Those of `early_every` lie closer together and do not count (experiments.config.Config).
+    """
+    regular = history[history.iteration % config.get("evaluate_every", 1) == 0]
+    last = regular.sort_values("iteration", kind="stable").groupby(KEY).tail(config.get("window", 10))
+    return history.index.isin(last.index)
 
 
 def _together(tables: List[pd.DataFrame], columns: List[str]) -> pd.DataFrame:

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from synthetic import ResultsFolder, ends, measure
 
-from figures import figure3, runs, summaries
+from experiments.config import Config, rate_factor
+from figures import bounds, figure3, runs, summaries
 from figures.measures import early_stopped, replica_values
 
 
@@ -45,14 +46,40 @@ def test_a_column_that_a_run_lacks_is_nan(folder):
     assert replica_values(results, "figure3", "main", "rho").value.isna().all()
 
 
-def test_ends_are_medians_of_the_last_ten_evaluations(folder):
-    rows = [
-        {"run": "b", "seed": seed, "learning_rate": 0.01, "iteration": 10 * k, "x": float(seed + k**2)}
-        for k in range(25)
-        for seed in (0, 1)
-    ]
-    found = runs.ends(pd.DataFrame(rows).sample(frac=1, random_state=0), "x")
-    assert found[("b", 1, 0.01)] == np.median([1 + k**2 for k in range(15, 25)])
+def test_the_end_of_training_is_the_runs_own_window_of_regular_evaluations_for_every_measure(tmp_path):
+    """A history every 250 iterations of which, by its configuration, only those at multiples of 500 are regular."""
+    folder = ResultsFolder(tmp_path / "r")
+    run = folder.run("t", "seq_mnist", "three_factor", ends("t", 2), evaluate_every=500, window=3)
+    history = pd.read_csv(str(run / "history.csv")).sample(frac=1, random_state=0)
+    history["eigenvalue"] = history["rho_W_h"] = history["training_performance"] = history.iteration + history.seed
+    history.to_csv(str(run / "history.csv"), index=False)
+    rows = history[["seed", "learning_rate", "iteration"]]
+    measure(run, "relative_flatness.csv", rows.assign(relative_flatness=history.eigenvalue))
+    measure(run, "alignment.csv", rows.assign(top=5, error_alignment=history.eigenvalue))
+    folder.play("bounds", "main", "t")
+    results = runs.load(folder.save())
+    end = np.array([2000.0, 2001.0])  # the median of iterations 1500, 2000 and 2500; the last is 2750
+    for name in ("training_performance", "rho", "relative_flatness", "error_alignment_5"):
+        assert list(replica_values(results, "bounds", "main", name).value) == list(end), name
+    assert list(replica_values(results, "bounds", "main", "bound_ratio").value) == pytest.approx(0.01 * end**2)
+    table = bounds.draw(results)[1][""]
+    assert list(table.evaluations_end) == [6] and list(table.evaluations_all) == [24]
+
+
+def test_a_decaying_learning_rate_is_that_of_the_evaluation(tmp_path):
+    folder = ResultsFolder(tmp_path / "r")
+    points = [dict(eigenvalue=500.0, gap=0.1, rho=-0.5)] * 2
+    settings = {"decay_factor": 0.5, "decay_every": 1000, "window": 4}
+    folder.run("t", "seq_mnist", "three_factor", points, **settings)
+    folder.play("bounds", "main", "t")
+    results = runs.load(folder.save())
+    history = runs.histories(results, "bounds", "main")
+    config = Config(**{**dict.fromkeys(Config._fields), **settings})
+    assert list(history.rate) == [0.01 * rate_factor(config, iteration) for iteration in history.iteration]
+    # at the end iterations 2000 to 2750, a quarter of the first rate: the product is a quarter of 500 * 0.01 * 0.5
+    assert list(replica_values(results, "bounds", "main", "bound_ratio").value) == [0.625] * 2
+    row = bounds.draw(results)[1][""].iloc[0]
+    assert (row.beyond_1_over_eta_end, row.beyond_2_over_eta_end, row.beyond_1_over_rho_eta_end) == (1, 0, 0)
 
 
 def test_measures_by_their_top(folder):
@@ -64,7 +91,9 @@ def test_measures_by_their_top(folder):
         [dict(key, top=t, l2=l2, slope=t + (l2 == "with")) for t in (50, 200) for l2 in ("with", "without")],
     )
     measure(
-        run, "alignment.csv", [dict(key, top=t, iteration=i, error_alignment=t * i) for t in (5, 10) for i in range(12)]
+        run,
+        "alignment.csv",
+        [dict(key, top=t, iteration=250 * i, error_alignment=t * i) for t in (5, 10) for i in range(12)],
     )
     results = runs.load(folder.save())
     value = {name: replica_values(results, "figure3", "main", name).value.iloc[0] for name in ("slope_50", "slope_200")}
