@@ -134,9 +134,9 @@ def complete(root, sizes=TASKS, **selection):
 
 
 def _measures(run, n, steep):
-    """Spectra k^-1.5 or k^-1, flatness, alignments."""
+    """Spectra k^-1.5 or k^-1, flatness, alignments, Assumption 1."""
     random, key = np.random.RandomState(n), {"learning_rate": 0.01}
-    spectra, laws, flatness, alignment = [], [], [], []
+    spectra, laws, flatness, alignment, taylor = [], [], [], [], []
     for seed in range(n):
         slope = (1.5 if steep else 1.0) + 0.05 * random.randn()
         scale = 1000 * np.exp(0.3 * random.randn())
@@ -150,9 +150,11 @@ def _measures(run, n, steep):
         for iteration in range(0, 3000, 250):
             flat = (8.0 if steep else 1.0) * np.exp(0.2 * random.randn())
             flatness.append(dict(own, iteration=iteration, relative_flatness=flat))
+            taylor.append(dict(own, iteration=iteration, assumption_1=0.1 * flat))
             for top in (5, 10, 20):
                 pair = {"error_alignment": 0.02 + 0.01 * random.rand(), "gradient_alignment": 0.3 + 0.1 * random.rand()}
                 alignment.append(dict(own, iteration=iteration, top=top, **pair))
     files = {"spectrum": spectra, "power_law": laws, "relative_flatness": flatness, "alignment": alignment}
+    files["taylor"] = taylor
     for name, rows in files.items():
         measure(run, f"{name}.csv", rows)

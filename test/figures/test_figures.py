@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from synthetic import ResultsFolder, complete, ends
+from synthetic import ResultsFolder, complete, ends, measure
 
 from figures import bounds, curves, figure2, figure3, figure5, figure6, figure7, report, style, table1
 from figures.runs import load
@@ -143,12 +143,33 @@ def test_figure7_recovers_the_decay_of_the_spectra(results):
 
 def test_bounds_count_the_evaluations_beyond_them(tmp_path):
     folder = ResultsFolder(tmp_path / "r")
-    values = [dict(eigenvalue=e, gap=0.1, rho=-0.5) for e in (90.0, 150.0, 250.0, 350.0)]
+    values = [dict(eigenvalue=e, gap=0.1, rho=r) for e in (90.0, 150.0, 250.0, 650.0) for r in (-0.5, 0.5)]
     folder.run("t", "seq_mnist", "three_factor", values)
     folder.play("bounds", "main", "t")
-    row = bounds.draw(load(folder.save()))[1][""].iloc[0]
-    assert row.n == 4 and row.evaluations_end == 40
+    picture, tables = bounds.draw(load(folder.save()))
+    row = tables[""].iloc[0]
+    assert row.n == 8 and row.evaluations_end == 80
     assert (row.beyond_1_over_eta_end, row.beyond_2_over_eta_end, row.beyond_1_over_rho_eta_end) == (0.75, 0.5, 0.5)
+    assert (row.beyond_2_over_rho_eta_end, row.rho_positive_end) == (0.25, 0.5)
+    assert "25% of the 50% with" in texts(picture)[0] and len(tables["_assumption_1"]) == 0
+
+
+def test_bounds_tell_assumption_1_of_the_runs_that_it_was_measured_on(tmp_path):
+    folder = ResultsFolder(tmp_path / "r")
+    for rule in ("bptt", "three_factor"):
+        run = folder.run(rule, "seq_mnist", rule, ends(rule, 3), window=2)
+        own = [dict(seed=s, learning_rate=0.01, iteration=250 * k) for s in range(3) for k in range(12)]
+        # 4 early in training, then by seed 0.1, 10 and nothing, as where g.Hg is zero
+        sizes = [4.0 if row["iteration"] < 2500 else (0.1, 10.0, np.nan)[row["seed"]] for row in own]
+        measure(run, "taylor.csv", [dict(row, assumption_1=size) for row, size in zip(own, sizes)])
+        for figure in ("bounds", "figure10"):
+            folder.play(figure, "main", rule)
+    picture, tables = bounds.draw(load(folder.save()))
+    row = tables["_assumption_1"].iloc[0]
+    assert list(tables["_assumption_1"].rule) == ["three_factor"] and (row.n, row.evaluations_end) == (3, 4)
+    assert (row.median_end, row.share_below_1_end, row.median_all) == (5.05, 0.5, 4.0)
+    assert "Three-factor at the end: median 5, below 1: 50%" in texts(picture)
+    assert set(tables["_curves"].quantity) == {"eigenvalue", "bound", "assumption_1"}
 
 
 def test_table1_gives_three_units_and_says_which_fits(results):
