@@ -13,6 +13,7 @@ import pandas as pd
 
 from figures import statistics
 from figures.measures import LOGARITHMIC, curvature_and_gap, finite
+from figures.runs import KEY
 
 
 class Group(NamedTuple):
@@ -42,9 +43,11 @@ def comparable_margin(performance: str, settings: dict) -> float:
 
 
 def _greater(groups, claim, settings, random):
+    if _same_runs(groups[0], groups[1]):
+        return _greater_in_pairs(groups, claim, settings, random)
     first, second = groups[0].values, groups[1].values
     low, high = statistics.interval(statistics.dominance, [first, second], random)
-    pairs = _pairs(groups[0], groups[1], claim["measure"] in LOGARITHMIC)
+    pairs = _pairs(groups[0], groups[1], ["seed"], claim["measure"] in LOGARITHMIC)
     return {
         "effect_name": "rank-biserial correlation",
         "effect": float(statistics.dominance(first, second)),
@@ -57,9 +60,29 @@ def _greater(groups, claim, settings, random):
     }
 
 
-def _pairs(first: Group, second: Group, logarithmic: bool) -> np.ndarray:
-    """First minus second over the seeds that both have; none where a seed is not one replica of each group."""
-    sides = [group.table.dropna(subset=["value"]).set_index("seed").value.astype(float) for group in (first, second)]
+def _same_runs(first: Group, second: Group) -> bool:
+    """Whether the two groups are two measures of the same replicas, which are not independent samples."""
+    return set(first.table[KEY].itertuples(index=False)) == set(second.table[KEY].itertuples(index=False))
+
+
+def _greater_in_pairs(groups, claim, settings, random):
+    pairs = _pairs(groups[0], groups[1], KEY, claim["measure"] in LOGARITHMIC)
+    low, high = statistics.interval(statistics.paired_dominance, [pairs], random)
+    return {
+        "effect_name": "rank-biserial correlation of pairs",
+        "effect": float(statistics.paired_dominance(pairs)),
+        "low": low,
+        "high": high,
+        "test": "Wilcoxon signed rank",
+        "p": statistics.paired_p(pairs),
+        "negligible": settings["negligible"]["greater"],
+        "detail": f"paired: two measures of the same {len(pairs)} runs",
+    }
+
+
+def _pairs(first: Group, second: Group, on: List[str], logarithmic: bool) -> np.ndarray:
+    """First minus second over what both have of `on`, such as seeds; none where that is not one replica of each."""
+    sides = [group.table.dropna(subset=["value"]).set_index(on).value.astype(float) for group in (first, second)]
     if not all(side.index.is_unique for side in sides):
         return np.array([])
     together = pd.concat(sides, axis=1, join="inner").values

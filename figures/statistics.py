@@ -49,6 +49,18 @@ def dominance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return differences.mean(axis=(-2, -1))
 
 
+def paired_dominance(differences: np.ndarray) -> np.ndarray:
+    """Rank-biserial correlation of pairs, the effect size of Wilcoxon's test, from their differences.
+
+    The sum of the ranks of |differences| with the sign of each, over the sum without signs; pairs that do not differ
+    have no rank, and where no pair differs it is 0.
+    """
+    signs, sizes = np.sign(differences), np.abs(differences)
+    ranks = stats.rankdata(sizes, axis=-1) - (sizes == 0).sum(axis=-1, keepdims=True)
+    signed = (signs * ranks).sum(axis=-1)
+    return signed / np.maximum((np.abs(signs) * ranks).sum(axis=-1), 1)
+
+
 def log_sd_ratio(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Natural logarithm of sd(first) / sd(second); infinite where one of them is constant, nan where both are."""
     with np.errstate(divide="ignore", invalid="ignore"):

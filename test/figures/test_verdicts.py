@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from synthetic import ResultsFolder, ends
+from synthetic import ResultsFolder, ends, measure
 
 from figures import kinds, statistics, verdicts
 from figures.runs import load
@@ -49,6 +49,13 @@ def test_dominance_counts_pairs():
     by_hand = np.mean([np.sign(a - b) for a in x for b in y])
     assert statistics.dominance(x, y) == pytest.approx(by_hand)
     assert statistics.dominance(np.stack([x, x]), np.stack([y, y + 9])) == pytest.approx([by_hand, -1])
+
+
+def test_paired_dominance_is_the_signed_share_of_ranks():
+    differences = np.array([0.0, 3.0, -1.0, 2.0, -2.0, 0.0])  # ranks of those that differ: 4, 1, 2.5, 2.5
+    assert statistics.paired_dominance(differences) == pytest.approx((4 - 1 + 2.5 - 2.5) / 10)
+    draws = np.stack([differences, np.abs(differences), 0 * differences])
+    assert statistics.paired_dominance(draws) == pytest.approx([0.3, 1, 0])
 
 
 def test_holm_corrects_step_by_step():
@@ -130,6 +137,20 @@ def test_spread_is_judged_by_brown_forsythe(tmp_path):
     assert row.p == pytest.approx(stats.levene(x, y, center="median").pvalue) and row.verdict == "reproduced"
     assert row.effect == pytest.approx(np.log(np.std(x, ddof=1) / np.std(y, ddof=1)))
     assert "gap at noise of sd 0.1" in row.detail and "log gap" in row.detail
+
+
+def test_two_measures_of_the_same_runs_are_compared_in_pairs(tmp_path):
+    """The runs differ from each other by far more than their two alignments do."""
+    folder = ResultsFolder(tmp_path / "r")
+    run = folder.run("t", "seq_mnist", "three_factor", ends("t", 9), diverged=(3,))
+    sizes = [0.1 * (seed + 1) for seed in range(9)]
+    own = [dict(seed=seed, learning_rate=0.01, iteration=2750, top=5) for seed in range(9)]
+    pairs = [dict(gradient_alignment=size, error_alignment=size - 0.001 * (k + 1)) for k, size in enumerate(sizes)]
+    measure(run, "alignment.csv", [dict(row, **pair) for row, pair in zip(own, pairs)])
+    folder.play("figure10", "main", "t")
+    row = rows(load(folder.save()), claim="error_not_aligned", task="seq_mnist").iloc[0]
+    assert row.p == pytest.approx(2 / 2**8) and (row.effect, row.low, row.high) == (1, 1, 1)
+    assert row.test == "Wilcoxon signed rank" and "the same 8 runs" in row.detail and row.verdict == "reproduced"
 
 
 def test_correlation_is_pooled_and_within(tmp_path):
