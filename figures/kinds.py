@@ -226,6 +226,24 @@ def _against_threshold(sign: int) -> Callable:
     return outcome
 
 
+def _within_bound(groups, claim, settings, random):
+    """A bound on every run: how many end beyond it counts, not how far their mean lies within it."""
+    values, most = groups[0].values, settings["most_beyond"]
+    count, n = int((values > claim["threshold"]).sum()), len(values)
+    low, high = statistics.share_interval(count, n)
+    return {
+        "effect_name": "share of runs beyond the bound",
+        "effect": count / n,
+        "low": low,
+        "high": high,
+        "test": f"share beyond less than {most:.0%} (exact binomial)",
+        "p": statistics.share_below_p(count, n, most),
+        "band_low": 0.0,
+        "band_high": most,
+        "detail": f"{n - count} of {n} runs end within",
+    }
+
+
 def _all_converged(groups, claim, settings, random):
     share = np.concatenate([group.values for group in groups])
     return {
@@ -255,6 +273,7 @@ KINDS: Dict[str, Callable] = {
     "value": _value,
     "at_least": _against_threshold(1),
     "at_most": _against_threshold(-1),
+    "within": _within_bound,
     "all_converged": _all_converged,
     "reported": _reported,
 }

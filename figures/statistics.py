@@ -121,6 +121,18 @@ def equivalence_p(first: np.ndarray, second: np.ndarray, margin: float) -> float
     return float(stats.t.sf((margin - abs(difference)) / error, freedom))
 
 
+def share_interval(count: int, n: int) -> Tuple[float, float]:
+    """95 % interval of a share of which `count` of n were seen (Clopper and Pearson 1934)."""
+    low = stats.beta.ppf(0.025, count, n - count + 1) if count else 0.0
+    high = stats.beta.ppf(0.975, count + 1, n - count) if count < n else 1.0
+    return float(low), float(high)
+
+
+def share_below_p(count: int, n: int, margin: float) -> float:
+    """One-sided exact binomial test that the share of which `count` of n were seen is below `margin`."""
+    return float(stats.binom.cdf(count, n, margin))
+
+
 def correlations(x: np.ndarray, y: np.ndarray) -> dict:
     """Pearson's and Spearman's r and p; nan with fewer than 3 points or where a variable is constant."""
     if len(x) < 3 or not np.ptp(x) or not np.ptp(y):
