@@ -28,6 +28,11 @@ class Group(NamedTuple):
         """How many replicas diverged; they have no value."""
         return int((self.table.status == "diverged").sum())
 
+    @property
+    def capped(self) -> int:
+        """How many of those with a value ended at their cap of iterations without being stable."""
+        return len(finite(self.table.value[self.table.status == "capped"]))
+
 
 def performances(group: Group, performance: str) -> np.ndarray:
     """End training performances of the replicas that did not diverge; the logarithms of errors."""

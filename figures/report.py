@@ -69,7 +69,7 @@ def _verdicts(path: Path) -> List[dict]:
     rows = json.loads(path.read_text())
     for row in rows:
         places = [place for place in ("first", "second", "third", "fourth") if row.get(f"n_{place}") is not None]
-        names = ("n", "mean", "sd", "low", "high", "diverged", "training")
+        names = ("n", "mean", "sd", "low", "high", "diverged", "capped", "training")
         row["sides"] = [{name: row.get(f"{name}_{place}") for name in names} for place in places]
         for side, label in zip(row["sides"], row["groups"].split(" / ")):
             side["label"] = label
@@ -116,7 +116,7 @@ def _claims(rows) -> List[dict]:
 
 
 def _settings_of(results: Results, roles: List[tuple]) -> List[dict]:
-    """One row a role, task, rule and settings: rates, replicas, diverged, lost runs, hours in all."""
+    """One row a role, task, rule and settings: rates, replicas, diverged, capped, lost runs, hours in all."""
     rows = []
     for figure, role in roles:
         table = replicas(results, figure, role)
@@ -129,7 +129,8 @@ def _settings_of(results: Results, roles: List[tuple]) -> List[dict]:
             row.update(
                 task=task_label(row["task"]), rule=rule_label(row["rule"]), order=(row["task"], rule_order(row["rule"]))
             )
-            row.update(rates=", ".join(f"{rate:g}" for rate in rates), diverged=int((group.status == "diverged").sum()))
+            row.update({status: int((group.status == status).sum()) for status in ("diverged", "capped")})
+            row["rates"] = ", ".join(f"{rate:g}" for rate in rates)
             row["iterations"] = int(pd.to_numeric(group.get("final_iteration", pd.Series([0]))).max())
             row["constant"] = float(row["decay_factor"]) == 1.0 if row["decay_factor"] != "–" else True
             rows.append(row)

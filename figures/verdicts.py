@@ -101,6 +101,7 @@ def _description(group: Group, random: np.random.RandomState) -> dict:
         "low": low,
         "high": high,
         "diverged": group.diverged,
+        "capped": group.capped,
         "training": training.mean() if len(training) else np.nan,
     }
 

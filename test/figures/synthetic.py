@@ -30,7 +30,7 @@ class ResultsFolder:
         )
         return self.root
 
-    def run(self, name, task, rule, ends, rates=(0.01,), diverged=(), evaluations=12, **config):
+    def run(self, name, task, rule, ends, rates=(0.01,), diverged=(), capped=(), evaluations=12, **config):
         """ends: per replica (seeds first, rates within a seed) a dict: eigenvalue, gap, training, test, rho."""
         folder = self.root / "runs" / name
         folder.mkdir()
@@ -52,7 +52,8 @@ class ResultsFolder:
             rows = _history(seed, rate, end, evaluations)
             history += rows
             lost = position in diverged
-            own = {"status": "diverged" if lost else "completed", "diverged_at": 5 if lost else None}
+            status = "diverged" if lost else "capped" if position in capped else "completed"
+            own = {"status": status, "diverged_at": 5 if lost else None}
             own.update({f"end_{key}": rows[-1][key] for key in ("eigenvalue", "gap", "loss_gap", "fixed_noise_gap")})
             summary.append({"seed": seed, "learning_rate": rate, **own, "all_converged": True, "final": rows[-1]})
         pd.DataFrame(history).to_csv(str(folder / "history.csv"), index=False)

@@ -40,7 +40,7 @@ def reduced(tmp_path_factory):
 @pytest.fixture
 def full(tmp_path):
     folder = ResultsFolder(tmp_path / "r")
-    folder.run("b", "seq_mnist", "bptt", ends("b", 8), diverged=(2,))
+    folder.run("b", "seq_mnist", "bptt", ends("b", 8), diverged=(2,), capped=(3, 4))
     folder.run("t", "seq_mnist", "three_factor", ends("t", 8, eigenvalue=900.0))
     folder.play("figure3", "main", "b", "t", "gone")
     folder.play("verdicts", "input_weights", "b", "t")
@@ -53,6 +53,13 @@ def test_the_report_tells_verdicts_failures_and_settings(full):
     assert "gone" in html and "failed or missing" in html and "not finished: no summary" in html
     assert html.count("This figure could not be drawn") == 1 and "1 diverged" in html
     assert "code abc" in html and "tensorflow 1.14.0" in html and "NaN" not in html and ">nan" not in html
+
+
+def test_the_report_counts_the_runs_that_diverged_or_ended_at_their_cap(full):
+    html = full.read_text()
+    assert "Settings: 16 runs, 1 diverged, 2 at their cap without being stable;" in html
+    assert re.search(r"8<span[^>]*>, 1 diverged, 2 at their cap without being stable<", html)
+    assert "(n = 7, 1 diverged, 2 at their cap without being stable)" in html
 
 
 def test_the_same_results_give_the_same_page(full):

@@ -123,6 +123,17 @@ def test_too_few_or_too_many_diverged_are_inconclusive(tmp_path, n, lost, expect
     assert row.n_first == n - len(lost) and row.diverged_first == len(lost)
 
 
+def test_runs_that_ended_at_their_cap_are_counted_where_they_have_a_value(tmp_path):
+    row = curvature(two_rules(tmp_path, diverged=(0,), capped=(0, 1, 2)))
+    assert (row.diverged_first, row.capped_first, row.capped_second) == (1, 2, 0)
+    folder = ResultsFolder(tmp_path / "measured")
+    run = folder.run("t", "seq_mnist", "three_factor", ends("t", 6), capped=range(6))
+    measure(run, "power_law.csv", [dict(seed=0, learning_rate=0.01, top=200, l2="with", slope=1.0)])
+    folder.play("figure7", "main", "t")
+    row = rows(load(folder.save()), claim="spectrum_steeper", task="seq_mnist").iloc[0]
+    assert (row.n_first, row.capped_first) == (1, 1)
+
+
 def test_reduced_runs_get_no_verdict(tmp_path):
     table = rows(two_rules(tmp_path, reduced=True, three={"eigenvalue": 1000.0}))
     assert set(table.verdict) == {"no verdict (reduced)", "no runs"}
