@@ -194,16 +194,17 @@ def _comparable(groups, claim, settings, random):
 
 
 def _value(groups, claim, settings, random):
-    values, published, within = groups[0].values, claim["published"], claim["within"]
+    values, published = groups[0].values, claim["published"]
+    reach = "published_sd" if "published_sd" in claim else "margin"
     low, high = statistics.interval(statistics.mean, [values], random)
     return {
         "effect_name": "mean",
         "effect": float(values.mean()),
         "low": low,
         "high": high,
-        "test": "interval of the mean inside the published range",
-        "band_low": published - within,
-        "band_high": published + within,
+        "test": f"interval of the mean within {'the published sd' if reach == 'published_sd' else 'our margin'}",
+        "band_low": published - claim[reach],
+        "band_high": published + claim[reach],
         "detail": f"differs from the published mean by {values.mean() - published:.3g}",
     }
 

@@ -47,7 +47,7 @@ def draw(results: Results) -> tuple:
             }
             row["mean"] = values.mean() if len(values) else np.nan
             row["sd"] = values.std(ddof=1) if len(values) > 1 else np.nan
-            rows.append(dict(row, published_mean=claim["published"], published_sd=claim["within"]))
+            rows.append(dict(row, published_mean=claim["published"], published_sd=claim["published_sd"]))
     table = pd.DataFrame(rows)
     unit = best_unit(table)
     table["fits_best"] = table.unit == unit

@@ -66,7 +66,8 @@ def _row(values: Callable, claim: dict, task: str, names: List[str], settings: d
         "kind": claim["kind"],
         "measure": claim["measure"],
         "published": claim.get("published", claim.get("threshold", "")),
-        "published_sd": claim.get("within", ""),
+        "published_sd": claim.get("published_sd", ""),
+        "margin": claim.get("margin", ""),
     }
     for position, group in zip(("first", "second", "third", "fourth"), groups):
         row.update({f"{name}_{position}": value for name, value in _description(group, random).items()})

@@ -62,6 +62,12 @@ def test_the_report_counts_the_runs_that_diverged_or_ended_at_their_cap(full):
     assert "(n = 7, 1 diverged, 2 at their cap without being stable)" in html
 
 
+def test_a_published_spread_and_a_margin_of_ours_are_told_apart(full):
+    published = dict(re.findall(r'<tr data-claim="(\w+)".*?"Published">(.*?)</td>', full.read_text(), re.DOTALL))
+    assert published["three_factor_accuracy"] == '0.7 <span class="soft">(margin, ours: 0.05)</span>'
+    assert published["table1_eigenvalue_three_factor"].strip() == "2550 ± 490"
+
+
 def test_the_same_results_give_the_same_page(full):
     first = full.read_bytes()
     report.main([str(full.parents[1] / "r"), str(full.parent)])

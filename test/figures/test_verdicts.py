@@ -205,6 +205,14 @@ def test_a_published_number_is_held_to_its_range(tmp_path, accuracy, expected):
     assert rows(load(folder.save()), claim="three_factor_accuracy").iloc[0].verdict == expected
 
 
+def test_the_published_spread_is_table_1s_and_the_margin_ours(tmp_path):
+    table = pd.DataFrame(verdicts.judged(load(ResultsFolder(tmp_path / "r").save()), PUBLISHED)).set_index("claim")
+    of_table1 = (table.figure == "table1") & (table.kind == "value")
+    assert list(table.index[table.published_sd != ""]) == list(table.index[of_table1])
+    assert list(table.index[table.margin != ""]) == ["three_factor_accuracy"]
+    assert (table.margin["three_factor_accuracy"], table.published_sd["table1_eigenvalue_bptt"]) == (0.05, 84)
+
+
 def test_thresholds_convergence_and_comparability(tmp_path):
     folder = ResultsFolder(tmp_path / "r")
     jitter = ends("j", 8, gap=0.97, gap_sd=0.003)
