@@ -29,6 +29,11 @@ class Group(NamedTuple):
         return int((self.table.status == "diverged").sum())
 
     @property
+    def runs(self) -> set:
+        """Which replicas these are, as (run, seed, learning rate)."""
+        return set(self.table[KEY].itertuples(index=False, name=None))
+
+    @property
     def capped(self) -> int:
         """How many of those with a value ended at their cap of iterations without being stable."""
         return len(finite(self.table.value[self.table.status == "capped"]))
@@ -48,7 +53,7 @@ def comparable_margin(performance: str, settings: dict) -> float:
 
 
 def _greater(groups, claim, settings, random):
-    if _same_runs(groups[0], groups[1]):
+    if groups[0].runs == groups[1].runs:  # two measures of the same replicas are not independent samples
         return _greater_in_pairs(groups, claim, settings, random)
     first, second = groups[0].values, groups[1].values
     low, high = statistics.interval(statistics.dominance, [first, second], random)
@@ -63,11 +68,6 @@ def _greater(groups, claim, settings, random):
         "negligible": settings["negligible"]["greater"],
         "detail": f"Wilcoxon over {len(pairs)} pairs: p = {statistics.paired_p(pairs):.3g}" if len(pairs) else "",
     }
-
-
-def _same_runs(first: Group, second: Group) -> bool:
-    """Whether the two groups are two measures of the same replicas, which are not independent samples."""
-    return set(first.table[KEY].itertuples(index=False)) == set(second.table[KEY].itertuples(index=False))
 
 
 def _greater_in_pairs(groups, claim, settings, random):

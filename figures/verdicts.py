@@ -23,7 +23,7 @@ from figures import statistics
 from figures.command import figure_command
 from figures.kinds import KINDS, POOLED, Group, comparable_margin, performances
 from figures.measures import finite, replica_values
-from figures.runs import Results, load
+from figures.runs import KEY, Results, load, replicas
 from figures.style import group_label, task_label
 
 PUBLISHED = Path(__file__).resolve().parents[1] / "experiments" / "published.json"
@@ -39,18 +39,19 @@ def judged(results: Results, published: dict) -> List[dict]:
     """One row a claim, task and group: groups, statistic, interval, p, verdict and its reason."""
     # the same replicas serve many claims, tasks and groups
     values = functools.lru_cache(maxsize=None)(functools.partial(replica_values, results))
+    mains = [replicas(results, figure, "main") for figure in results.figures]
     rows = []
     for claim in published["claims"]:
         for task in claim["tasks"]:
             for names in claim["groups"]:
-                rows.append(_row(values, claim, task, names, published["settings"]))
+                rows.append(_row(values, mains, claim, task, names, published["settings"]))
     table = pd.DataFrame(rows)
     table["p_corrected"] = table.groupby("family").p.transform(lambda p: pd.Series(statistics.holm(p), index=p.index))
     verdicts = [_verdict(row, published["settings"], results.reduced) for row in table.to_dict("records")]
     return table.assign(verdict=[v for v, _ in verdicts], reason=[why for _, why in verdicts]).to_dict("records")
 
 
-def _row(values: Callable, claim: dict, task: str, names: List[str], settings: dict) -> dict:
+def _row(values: Callable, mains: List[pd.DataFrame], claim: dict, task: str, names: List[str], settings: dict) -> dict:
     measures = [claim["measure"], claim.get("measure_of_second", claim["measure"])] + [claim["measure"]] * len(names)
     groups = [_group(values, claim["figure"], task, name, measure) for name, measure in zip(names, measures)]
     random = statistics.generator(f"{claim['id']} {task} {' '.join(names)}")
@@ -71,12 +72,14 @@ def _row(values: Callable, claim: dict, task: str, names: List[str], settings: d
     }
     for position, group in zip(("first", "second", "third", "fourth"), groups):
         row.update({f"{name}_{position}": value for name, value in _description(group, random).items()})
+    shared = [_shared_with_main(group, mains) for name, group in zip(names, groups) if not name.startswith("main:")]
     if claim["kind"] in POOLED:
         groups = [group for group in groups if len(group.table)] or groups
     row.update(_comparability(groups, settings))
     outcome = dict(effect_name="", effect=np.nan, low=np.nan, high=np.nan, test="", p=np.nan, detail="")
     if min(len(group.values) for group in groups) >= 2:
         outcome.update(KINDS[claim["kind"]](groups, claim, settings, random))
+    outcome["detail"] = "; ".join(filter(None, [outcome["detail"], *shared]))
     row["absent"] = any(not len(group.values) and not group.diverged for group in groups)
     row["too_few"] = min(len(group.values) for group in groups) < settings["least_replicas"]
     row["too_many_diverged"] = any(g.diverged > settings["most_diverged"] * len(g.table) for g in groups)
@@ -105,6 +108,19 @@ def _description(group: Group, random: np.random.RandomState) -> dict:
         "capped": group.capped,
         "training": training.mean() if len(training) else np.nan,
     }
+
+
+def _shared_with_main(group: Group, mains: List[pd.DataFrame]) -> str:
+    """Says so where all runs of a group also play `main`, as what is found of them then is not independent of main's.
+
+    mains: each figure's replicas of that role.
+    """
+    of_rule = [main[main.rule.isin(group.table.rule) & main.task.isin(group.table.task)] for main in mains]
+    sizes = [len(main) for main in of_rule if group.runs <= set(main[KEY].itertuples(index=False, name=None))]
+    if not group.runs or not sizes:
+        return ""
+    part = f", {len(group.runs)} of its {max(sizes)}" if max(sizes) > len(group.runs) else ""
+    return f"{group.label}: the same runs as main{part}"
 
 
 def _comparability(groups: List[Group], settings: dict) -> dict:

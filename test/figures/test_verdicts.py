@@ -287,6 +287,25 @@ def test_a_role_named_elsewhere_is_found_and_the_tables_are_the_same_bytes_twice
     assert found["adam"]["p"] is None
 
 
+def test_a_verdict_from_the_same_runs_as_mains_says_so(tmp_path):
+    folder = ResultsFolder(tmp_path / "r")
+    for name, rule in (("b", "bptt"), ("t", "three_factor"), ("more", "three_factor"), ("m", "mdgl")):
+        folder.run(name, "seq_mnist", rule, ends(name, 6))
+        folder.play("figure3", "main", name)
+    folder.run("own", "delayed_match", "bptt", ends("own", 6))
+    folder.run("o", "delayed_match", "three_factor", ends("o", 6))
+    folder.play("figure3", "main", "o")
+    folder.play("claims", "test_chosen", "b", "t", "own", "o")
+    table = pd.DataFrame(verdicts.judged(load(folder.save()), PUBLISHED))
+    detail = table[table.claim == "test_chosen_curvature"].set_index("task").detail
+    both = "Three-factor (test chosen): the same runs as main, 6 of its 12; BPTT (test chosen): the same runs as main"
+    assert detail["seq_mnist"].endswith("; " + both)
+    one = "; Three-factor (test chosen): the same runs as main"
+    assert detail["delayed_match"].endswith(one) and "BPTT" not in detail["delayed_match"]
+    assert detail["pattern_generation"] == ""
+    assert not table[table.claim == "curvature_higher"].detail.str.contains("main").any()
+
+
 def test_the_claims_file_names_known_kinds_and_measures():
     from figures.measures import MEASURES, TOP_MEASURES
 
