@@ -283,4 +283,5 @@ KINDS: Dict[str, Callable] = {
     "all_converged": _all_converged,
     "reported": _reported,
 }
+COMPARING = ("greater", "more_variable", "correlates", "similar")  # rules, which is fair at comparable performance
 POOLED = ("correlates", "all_converged", "reported")  # over whatever groups there are, not one against another

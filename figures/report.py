@@ -10,6 +10,7 @@ import base64
 import importlib
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Dict, List, Optional
 
@@ -41,7 +42,7 @@ def page(results: Results, output: Path) -> str:
         what=results.what,
         note=results.note or ("REDUCED" if results.reduced else ""),
         reduced=results.reduced,
-        counts=pd.Series([row["verdict"] for row in verdicts], dtype=object).value_counts().to_dict(),
+        counts=_counts(verdicts),
         families=_families(verdicts),
         marks=MARKS,
         sections=sections,
@@ -73,7 +74,14 @@ def _verdicts(path: Path) -> List[dict]:
         row["sides"] = [{name: row.get(f"{name}_{place}") for name in names} for place in places]
         for side, label in zip(row["sides"], row["groups"].split(" / ")):
             side["label"] = label
+        row["unequal"] = row["comparable_training"] == "no" and row["verdict"] in MARKS
     return rows
+
+
+def _counts(verdicts: List[dict]) -> List[tuple]:
+    """(verdict, whether it was come to at unequal training performance, how often), the most frequent first."""
+    found = Counter((row["verdict"], row["unequal"]) for row in verdicts)
+    return [(*which, n) for which, n in found.most_common()]
 
 
 def _families(verdicts: List[dict]) -> List[dict]:
@@ -111,8 +119,9 @@ def _claims(rows) -> List[dict]:
     claims: Dict[str, dict] = {}
     for row in rows:
         claim = claims.setdefault(row["claim"], {"says": row["says"], "place": row["place"], "verdicts": []})
-        claim["verdicts"].append({"where": f"{row['task_label']}, {row['groups']}", "verdict": row["verdict"]})
-    return list(claims.values())
+        own = {"where": f"{row['task_label']}, {row['groups']}", "verdict": row["verdict"], "unequal": row["unequal"]}
+        claim["verdicts"].append(own)
+    return [dict(claim, counts=_counts(claim["verdicts"])) for claim in claims.values()]
 
 
 def _settings_of(results: Results, roles: List[tuple]) -> List[dict]:

@@ -21,7 +21,7 @@ import pandas as pd
 
 from figures import statistics
 from figures.command import figure_command
-from figures.kinds import KINDS, POOLED, Group, comparable_margin, performances
+from figures.kinds import COMPARING, KINDS, POOLED, Group, comparable_margin, performances
 from figures.measures import finite, replica_values
 from figures.runs import KEY, Results, load, replicas
 from figures.style import group_label, task_label
@@ -75,7 +75,7 @@ def _row(values: Callable, mains: List[pd.DataFrame], claim: dict, task: str, na
     shared = [_shared_with_main(group, mains) for name, group in zip(names, groups) if not name.startswith("main:")]
     if claim["kind"] in POOLED:
         groups = [group for group in groups if len(group.table)] or groups
-    row.update(_comparability(groups, settings))
+    row.update(_comparability(groups if claim["kind"] in COMPARING else groups[:1], settings))
     outcome = dict(effect_name="", effect=np.nan, low=np.nan, high=np.nan, test="", p=np.nan, detail="")
     if min(len(group.values) for group in groups) >= 2:
         outcome.update(KINDS[claim["kind"]](groups, claim, settings, random))
@@ -124,10 +124,13 @@ def _shared_with_main(group: Group, mains: List[pd.DataFrame]) -> str:
 
 
 def _comparability(groups: List[Group], settings: dict) -> dict:
-    """Whether every group's training performance is comparable to that of the last (appendix, end of A.3)."""
+    """Whether every group's training performance is comparable to that of the last (appendix, end of A.3).
+
+    Neither yes nor no where there is no second group to compare.
+    """
     performance = next((table.performance.iloc[0] for _, _, table in groups if len(table)), "accuracy")
     sizes = [performances(group, performance) for group in groups]
-    if min(len(size) for size in sizes) == 0:
+    if len(groups) < 2 or min(len(size) for size in sizes) == 0:
         return {"performance": performance, "comparable_training": ""}
     margin = comparable_margin(performance, settings)
     comparable = all(abs(size.mean() - sizes[-1].mean()) <= margin for size in sizes)

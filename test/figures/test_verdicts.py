@@ -228,6 +228,9 @@ def test_thresholds_convergence_and_comparability(tmp_path):
     converged = rows(results, claim="all_converged", task="delayed_match").iloc[0]
     assert converged.verdict == "not reproduced" and converged.effect == 0.5
     assert curvature(results, "delayed_match").comparable_training == "no"
+    for claim in ("comparable_training", "all_converged", "hours_small"):  # no comparison of rules' results
+        assert set(rows(results, claim=claim, task="delayed_match").comparable_training) == {""}
+    assert set(rows(results, claim="scaled_bptt_accuracy").comparable_training) == {""}
     assert set(rows(results, claim="hours_small", task="delayed_match").verdict) == {"reported"}
     assert rows(results, claim="hours_small", task="delayed_match").iloc[0].effect == pytest.approx(1.0)
 
