@@ -24,20 +24,29 @@ def replica_values(results: Results, figure: str, role: str, measure: str) -> pd
         value = MEASURES[measure](results, figure, role)
     table = table.drop(columns="value", errors="ignore").merge(value.rename("value").reset_index(), on=KEY, how="left")
     table["value"] = pd.to_numeric(table.value, errors="coerce").where(table.status != "diverged")
-    return table
+    return _trained_early(table, results, figure, role) if measure.startswith("early_") else table
+
+
+def _trained_early(table: pd.DataFrame, results: Results, figure: str, role: str) -> pd.DataFrame:
+    """The replicas with the training performance of the evaluation that was taken for the end of training."""
+    taken = early_stopped(results, figure, role)[[*KEY, "training_performance"]]
+    taken = taken.rename(columns={"training_performance": "end_training_performance"})
+    return table.drop(columns="end_training_performance").merge(taken, on=KEY, how="left")
 
 
 def early_stopped(results: Results, figure: str, role: str) -> pd.DataFrame:
     """BPTT's first evaluation at or above the mean end test performance of the three-factor rule (Table 1).
 
-    One row a BPTT replica that gets there, columns KEY, iteration, test_performance, eigenvalue, gap, loss_gap, target.
+    One row a BPTT replica that gets there, columns KEY, iteration, test_performance, training_performance, eigenvalue,
+    gap, loss_gap, target.
     """
     ended = replicas(results, figure, role)
     target = ended[(ended.rule == "three_factor") & (ended.status != "diverged")].end_test_performance.mean()
     history = histories(results, figure, role)
     reached = history[(history.rule == "bptt") & (history.test_performance.astype(float) >= target)]
     first = reached.sort_values("iteration", kind="stable").groupby(KEY).head(1).assign(target=target)
-    return first[[*KEY, "iteration", "test_performance", "eigenvalue", "gap", "loss_gap", "target"]]
+    performances = ["test_performance", "training_performance"]
+    return first[[*KEY, "iteration", *performances, "eigenvalue", "gap", "loss_gap", "target"]]
 
 
 def _column(name: str, factor: float = 1.0) -> Callable:

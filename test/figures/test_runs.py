@@ -108,10 +108,14 @@ def test_early_stopping_takes_the_first_evaluation_at_the_target(tmp_path):
     run = folder.run("b", "seq_mnist", "bptt", ends("b", 2))
     history = pd.read_csv(str(run / "history.csv"))
     history["test_performance"] = np.where(history.seed == 0, history.iteration / 2000.0, 0.5)
+    history["training_performance"] = history.iteration / 1000.0
     history.to_csv(str(run / "history.csv"), index=False)
     folder.play("table1", "early", "b", "t")
-    taken = early_stopped(runs.load(folder.save()), "table1", "early")
+    results = runs.load(folder.save())
+    taken = early_stopped(results, "table1", "early")
     assert list(taken.seed) == [0] and list(taken.iteration) == [1250] and taken.target.iloc[0] == pytest.approx(0.6)
+    table = replica_values(results, "table1", "early", "early_gap").set_index(["rule", "seed"])
+    assert table.end_training_performance["bptt", 0] == 1.25
 
 
 def test_summaries_are_one_row_a_replica(folder, tmp_path):
