@@ -33,7 +33,10 @@ NOT_SETTINGS = ("task", "rule", "seeds", "learning_rates")  # a block has keys o
 RATES = ("chosen", "chosen_on_test")
 ROLES = {f"figure{number}": ("main",) for number in (2, 3, 4, 6, 7, 8, 9, 10, 11)}
 ROLES.update(
-    figure5=("main", "uniform", "scheduled"), figure12=("rates", "triple"), table1=("early",), bounds=("main",)
+    figure5=("main", "uniform", "scheduled"),
+    figure12=("rates", "triple"),
+    table1=("early",),
+    bounds=("main", "measured"),
 )
 ROLES["claims"] = ("input_weights", "batch_64", "batch_1024", "training_batch_hessian", "test_chosen")
 

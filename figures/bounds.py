@@ -26,7 +26,7 @@ from figures.measures import bound_products, step_lengths
 from figures.runs import KEY, Results, histories, measures, with_rules
 from figures.style import panels, rule_label, rule_order, rule_style, task_columns, truncated_steps
 
-ROLES = ("main",)
+ROLES = ("main", "measured")
 TITLE = "Theorem 1's bounds over the eigenvalue curves"
 CAPTION = (
     "Grey lines: 1/eta, 2/eta; dotted line in the rule's colour: 1/(|rho| eta), rho of W_h measured at each evaluation "
@@ -110,11 +110,11 @@ def assumption(terms: pd.DataFrame) -> pd.DataFrame:
 
 
 def _taylor_terms(results: Results) -> pd.DataFrame:
-    """The rows of taylor.csv that have assumption_1, of the runs of Figure 10, by which the paper verifies it.
+    """The rows of taylor.csv that have assumption_1, of the runs that were measured, those of Figure 10.
 
     BPTT has no error e, and scaled BPTT none but rounding.
     """
-    table = measures(results, "figure10", "main", "taylor.csv", ["iteration", "assumption_1"])
+    table = measures(results, "bounds", "measured", "taylor.csv", ["iteration", "assumption_1"])
     table = with_rules(table, lambda rule: rule not in ("bptt", "scaled_bptt"))
     return table[(table.status != "diverged") & table.assumption_1.notna()]
 

@@ -43,7 +43,7 @@ def built(*arguments, population=None, examples=None, **settings):
 
 @pytest.fixture(scope="module")
 def population():
-    with built("seq_mnist", "bptt", [0], batch_size=16) as (found, _):
+    with built("seq_mnist", "bptt", [0], [1e-2], batch_size=16) as (found, _):
         yield found
 
 

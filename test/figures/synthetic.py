@@ -113,7 +113,12 @@ def complete(root, sizes=TASKS, **selection):
             _measures(run, n, steep=rule != "bptt")
             for figure in (*FIGURES, "table1", "bounds"):
                 folder.play(figure, "main", name)
-            for figure, role in (("figure12", "triple"), ("figure5", "uniform"), ("table1", "early")):
+            for figure, role in (
+                ("figure12", "triple"),
+                ("figure5", "uniform"),
+                ("table1", "early"),
+                ("bounds", "measured"),
+            ):
                 folder.play(figure, role, name)
         for steps in TRUNCATIONS[task]:
             rule = f"truncated_bptt({steps})"

@@ -162,8 +162,8 @@ def test_bounds_tell_assumption_1_of_the_runs_that_it_was_measured_on(tmp_path):
         # 4 early in training, then by seed 0.1, 10 and nothing, as where g.Hg is zero
         sizes = [4.0 if row["iteration"] < 2500 else (0.1, 10.0, np.nan)[row["seed"]] for row in own]
         measure(run, "taylor.csv", [dict(row, assumption_1=size) for row, size in zip(own, sizes)])
-        for figure in ("bounds", "figure10"):
-            folder.play(figure, "main", rule)
+        for role in ("main", "measured"):
+            folder.play("bounds", role, rule)
     picture, tables = bounds.draw(load(folder.save()))
     row = tables["_assumption_1"].iloc[0]
     assert list(tables["_assumption_1"].rule) == ["three_factor"] and (row.n, row.evaluations_end) == (3, 4)
