@@ -7,6 +7,7 @@ import json
 import sys
 from collections import defaultdict
 from pathlib import Path
+from statistics import median
 from typing import Dict, List, Optional, Tuple
 
 from experiments.command_line import OneLineParser
@@ -28,7 +29,8 @@ def job_end(marker: Path) -> Tuple[int, int]:
 def collect(results: List[Path]) -> dict:
     """{task: {rule: {"train": core-seconds an iteration of a replica, measure: core-seconds a replica}}}.
 
-    From the markers of finished jobs, without STARTUP; the mean over jobs, and over rules under ANY. Raises OSError.
+    From the markers of finished jobs, without STARTUP. The median over jobs, for some are held up; under ANY, of all
+    rules' jobs. Raises OSError.
     """
     found = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     for folder in results:
@@ -43,7 +45,7 @@ def collect(results: List[Path]) -> dict:
             for rule in (config["rule"], ANY):
                 found[config["task"]][rule][measure or "train"].append(max(0, took - STARTUP) / max(1, units))
     return {
-        task: {rule: {what: sum(v) / len(v) for what, v in costs.items()} for rule, costs in rules.items()}
+        task: {rule: {what: median(v) for what, v in costs.items()} for rule, costs in rules.items()}
         for task, rules in found.items()
     }
 
