@@ -10,7 +10,7 @@
 # The environment is Python 3.7 with requirements.txt, hash-checked. Python comes from $PYTHON37, python3.7 on the PATH,
 # a pyenv version, or uv. In the image, $BIOLHESS_PYTHON names the image's own and nothing is installed.
 set -euo pipefail
-if [[ ${1:-} == *.y*ml && -e $1 ]]; then set -- "$(realpath "$1")" "${@:2}"; fi # a path from where we were called
+if [[ ${1:-} == *.y*ml && -e $1 ]]; then set -- "$(readlink -f "$1")" "${@:2}"; fi # a path from where we were called
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 fail() { echo "run_all.sh: $1" >&2; exit "${2:-2}"; }

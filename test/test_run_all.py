@@ -113,6 +113,14 @@ def test_everything_else_is_handed_over(checkout):
     assert done.stdout == "ran: -m experiments.reproduce quick --cores 2\n"
 
 
+def test_an_experiment_file_is_looked_for_where_the_caller_is(checkout):
+    make_complete(checkout)
+    mine = checkout.parent / "mine.yaml"
+    mine.write_text("blocks: {}\n")
+    done = run_all(checkout, str(mine).lstrip(os.sep), "--dry-run")  # called from the root
+    assert done.stdout == f"ran: -m experiments.reproduce {mine} --dry-run\n"
+
+
 @pytest.mark.parametrize("stamp", ["", "0000  -\n", None], ids=["empty", "other requirements", "none"])
 def test_environment_without_the_right_stamp_is_not_used(checkout, stamp):
     make_complete(checkout)
