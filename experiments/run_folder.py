@@ -32,6 +32,7 @@ import numpy as np
 
 from experiments.config import Config, as_dict, config_hash
 
+CODE = ("models", "rules", "tasks", "hessian", "experiments")  # what a run's numbers come from, rates included
 PACKAGES = ("tensorflow", "numpy", "scipy", "pandas")
 
 
@@ -191,7 +192,7 @@ def _session() -> dict:
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "host": socket.gethostname(),
         "processor": _processor(),
-        "commit": _commit(),
+        "commit": commit_of(Path(__file__).resolve().parent.parent),
         "python": platform.python_version(),
         "packages": {name: importlib.import_module(name).__version__ for name in PACKAGES},
     }
@@ -205,16 +206,18 @@ def _processor() -> str:
     return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown")
 
 
-def _commit() -> str:
-    """The image's commit, or the checkout's, marked if it has changes."""
+def commit_of(home: Path) -> str:
+    """The image's commit, or the checkout's, marked if the code that decides a run's numbers is not as committed."""
     if "BIOLHESS_COMMIT" in os.environ:
         return os.environ["BIOLHESS_COMMIT"]
     try:
-        return subprocess.check_output(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-            cwd=str(Path(__file__).parent),
-            stderr=subprocess.DEVNULL,
-            universal_newlines=True,
-        ).strip()
+        commit = _git(home, "rev-parse", "--short=12", "HEAD")
+        return commit + ("-dirty" if _git(home, "status", "--porcelain", "--", *CODE) else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+def _git(home: Path, *arguments: str) -> str:
+    return subprocess.check_output(
+        ["git", *arguments], cwd=str(home), stderr=subprocess.DEVNULL, universal_newlines=True
+    ).strip()

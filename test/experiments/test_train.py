@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from experiments.config import (
     rate_factor,
     replicas,
 )
+from experiments.run_folder import CODE, commit_of
 from experiments.stopping import is_stable
 from experiments.train import main
 
@@ -369,3 +371,21 @@ def test_a_run_is_made_again_from_its_own_configuration(small, tmp_path, refused
     stored = json.loads(path.read_text())
     other.write_text(json.dumps(dict(stored, task_constants=dict(stored["task_constants"], units=7))))
     refused(["--config", str(other)], "other constants of pattern_generation")
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_a_commit_is_marked_if_code_has_changed_and_not_if_results_have(tmp_path, monkeypatch):
+    monkeypatch.delenv("BIOLHESS_COMMIT", raising=False)
+    assert commit_of(tmp_path) == "unknown"
+    for folder in (*CODE, "results"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "file").write_text("as committed")
+    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+    for arguments in (["init", "-q"], ["add", "."], [*identity, "commit", "-qm", "all"]):
+        subprocess.run(["git", *arguments], cwd=str(tmp_path), check=True)
+    clean = commit_of(tmp_path)
+    assert re.fullmatch("[0-9a-f]{12}", clean)
+    (tmp_path / "results" / "file").write_text("drawn again")
+    assert commit_of(tmp_path) == clean
+    (tmp_path / "rules" / "mine.py").write_text("a rule of one's own")
+    assert commit_of(tmp_path) == clean + "-dirty"
