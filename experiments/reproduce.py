@@ -40,10 +40,17 @@ def prepare(plan: Plan, what: str, results: Path) -> None:
             write_json(path, config._asdict())
     selection = {"what": what, "note": plan.note, "reduced": plan.reduced, "blocks": plan.blocks}
     write_json(results / "selection.json", dict(selection, figures=plan.figures))
-    write_json(results / "plan.json", {"note": plan.note, "figures": plan.figures, "markers": markers(plan)})
+    write_json(results / "plan.json", dict(_shell_words(), note=plan.note, figures=plan.figures, markers=markers(plan)))
     for marker in (results / "done").iterdir():
         if job_end(marker)[0] != 0:
             marker.unlink()
+
+
+def _shell_words() -> Dict[str, str]:
+    """The repository and the interpreter of the jobs, as a shell reads them; the latter may be a command of several
+    words, in BIOLHESS_JOB_PYTHON."""
+    python = os.environ.get("BIOLHESS_JOB_PYTHON", shlex.quote(sys.executable))
+    return {"home": shlex.quote(str(HOME)), "python": python}
 
 
 def markers(plan: Plan) -> Dict[str, List[str]]:
@@ -88,9 +95,7 @@ def snakemake(results: Path, lock: int, cores: int, targets: List[str], more: Li
     """
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(HOME / "experiments" / "Snakefile")]
     command += ["--directory", str(results), "--cores", str(cores), "--keep-going", "--rerun-incomplete", "--nolock"]
-    command += ["--rerun-triggers", "mtime", "params", "input"] + more
-    python = os.environ.get("BIOLHESS_JOB_PYTHON", shlex.quote(sys.executable))  # the former may be several words
-    command += ["--config", f"home={HOME}", f"python={python}", "--"] + targets
+    command += ["--rerun-triggers", "mtime", "params", "input"] + more + ["--"] + targets
     # a session of its own: we pass a signal on to all of it, and wait until the runs have saved their state
     environment = dict(os.environ, PYTHONPATH=str(HOME))
     process = subprocess.Popen(command, env=environment, start_new_session=True, pass_fds=[lock])

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -37,31 +38,40 @@ figures:
 
 
 def copied(folder):
-    """A copy of the project without its data and results, with the plan of this test."""
+    """A copy of the project without its data and results, with an environment and the plan of this test."""
     for name in ("models", "rules", "tasks", "hessian", "experiments", "figures"):
         shutil.copytree(str(HOME / name), str(folder / name), ignore=shutil.ignore_patterns("data", "__pycache__"))
+    (folder / ".venv").symlink_to(sys.prefix)
     (folder / "small.yaml").write_text(PLAN)
     return folder
 
 
-def begin(folder, *options):
-    command = [sys.executable, "-m", "experiments.reproduce", "small.yaml", "--cores", "2", *options]
-    environment = dict(os.environ, MPLBACKEND="Agg", PYTHONHASHSEED="0", PYTHONDONTWRITEBYTECODE="1")
+def python_of(folder):
+    """The interpreter as run_all.sh names it: by a path in the folder."""
+    return str(folder / ".venv" / "bin" / Path(sys.executable).name)
+
+
+def begin(folder, *options, **variables):
+    command = [python_of(folder), "-m", "experiments.reproduce", "small.yaml", "--cores", "2", *options]
+    environment = dict(os.environ, MPLBACKEND="Agg", PYTHONHASHSEED="0", PYTHONDONTWRITEBYTECODE="1", **variables)
     return subprocess.Popen(
         command, cwd=str(folder), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )  # fmt: skip
 
 
-def run(folder, *options):
-    process = begin(folder, *options)
+def run(folder, *options, **variables):
+    process = begin(folder, *options, **variables)
     out, _ = process.communicate()
     return process.returncode, out
 
 
 def results(folder):
-    """{path: bytes} of all result files; the report and provenance say when and how long, logs what happened."""
+    """{path: bytes} of all result files.
+
+    But for the report and provenance, which say when and how long, logs, what happened, and plan.json, where.
+    """
     root = folder / "results" / "small"
-    left_out = re.compile(r"\.snakemake/|logs/|done/|provenance\.json$|report\.html$|\.tmp$")
+    left_out = re.compile(r"\.snakemake/|logs/|done/|provenance\.json$|plan\.json$|report\.html$|\.tmp$")
     files = (path for path in root.rglob("*") if path.is_file())
     return {str(p.relative_to(root)): p.read_bytes() for p in files if not left_out.search(str(p.relative_to(root)))}
 
@@ -79,7 +89,7 @@ def assert_same(one, other):
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    folder = copied(tmp_path_factory.mktemp("undis turbed"))  # a path with a space
+    folder = copied(tmp_path_factory.mktemp("it's {un} disturbed"))  # a path that a shell, YAML, Snakemake could split
     code, out = run(folder)
     assert code == 0, out
     return folder, out
@@ -123,6 +133,13 @@ def test_a_second_call_repeats_nothing(undisturbed):
     code, out = run(folder)
     assert code == 0 and "rule run:" not in out and "rule measure:" not in out and "rule figure:" not in out
     assert times == {path: path.stat().st_mtime_ns for path in times}
+
+
+def test_the_python_of_the_jobs_may_be_a_command_of_several_words(undisturbed):
+    folder, _ = undisturbed
+    command = f"env WORDS=several {shlex.quote(python_of(folder))}"
+    code, out = run(folder, "--", "--forcerun", "figures/figure3.png", BIOLHESS_JOB_PYTHON=command)
+    assert code == 0 and "rule figure:" in out, out
 
 
 def test_a_plan_can_be_costed_from_what_was_timed(undisturbed, tmp_path):
