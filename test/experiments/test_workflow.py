@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments import costs
+from experiments import costs, reproduce
 from experiments.config import ConfigError
 from experiments.plan import ROLES, read_plan
 
@@ -196,6 +196,10 @@ def test_a_run_that_fails_is_reported_and_takes_nothing_down(undisturbed, tmp_pa
     assert_same(results(folder), results(undisturbed[0]))
 
 
+def test_without_markers_nothing_has_failed(tmp_path):
+    assert reproduce.failures(tmp_path) == []  # Snakemake has removed the empty folder done/
+
+
 def test_told_to_stop_it_saves_and_says_so_in_one_line(undisturbed, tmp_path):
     folder = copied(tmp_path)
     process = begin(folder)
@@ -249,8 +253,6 @@ def test_the_roles_of_an_experiment_file_are_those_of_figures_and_claims():
 
 
 def test_a_foreign_file_does_not_write_into_the_results_of_a_built_in_plan(tmp_path, capsys):
-    from experiments import reproduce
-
     (tmp_path / "full.yaml").write_text("blocks: {}\n")
     with pytest.raises(SystemExit) as code:
         reproduce.main([str(tmp_path / "full.yaml"), "--dry-run"])
@@ -259,8 +261,6 @@ def test_a_foreign_file_does_not_write_into_the_results_of_a_built_in_plan(tmp_p
 
 @pytest.mark.parametrize("case", BAD)
 def test_a_bad_experiment_file_is_one_line_and_exit_2(case, tmp_path, capsys):
-    from experiments import reproduce
-
     text, message = BAD[case]
     (tmp_path / "bad.yaml").write_text(text)
     with pytest.raises(SystemExit) as code:
