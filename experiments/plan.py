@@ -31,6 +31,7 @@ PLAN_KEYS = ("note", "reduced", "blocks", "figures", "bptt_validation_accuracy")
 DEFAULTS = {"note": "", "reduced": False, "bptt_validation_accuracy": 0.0}
 NOT_SETTINGS = ("task", "rule", "seeds", "learning_rates")  # a block has keys of its own for them
 RATES = ("chosen", "chosen_on_test")
+MOST_SEEDS = 10000  # given as a number; more is a slip, and would fill the memory
 ROLES = {f"figure{number}": ("main",) for number in (2, 3, 4, 6, 7, 8, 9, 10, 11)}
 ROLES.update(
     figure5=("main", "uniform", "scheduled"),
@@ -61,7 +62,7 @@ def read_plan(path: Path) -> Plan:
     """The plan of an experiment file. Raises ConfigError, one line, for whatever is wrong in it."""
     try:
         found = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise ConfigError(f"{path} cannot be read: {' '.join(str(error).split())}")
     _check_keys(found, PLAN_KEYS, f"{path}")
     runs, blocks, measures = {}, {}, {}
@@ -104,8 +105,8 @@ def block_runs(block: dict) -> List[Config]:
     if missing:
         raise ConfigError(f"no {missing[0]} given")
     seeds = block["seeds"]
-    if isinstance(seeds, int) and not isinstance(seeds, bool):
-        seeds = list(range(seeds))
+    if _is_number(seeds):
+        seeds = _first_seeds(seeds)
     configs = []
     for rule in _names(block["rules"], "rules"):
         settings = dict(_mapping(block.get("settings", {}), "settings"))
@@ -117,6 +118,12 @@ def block_runs(block: dict) -> List[Config]:
             settings["decay_every"] = _decay_every(block, rule, seeds, settings)
         configs += make_populations(block["task"], rule, seeds, rates, **settings)
     return configs
+
+
+def _first_seeds(number) -> List[int]:
+    if not isinstance(number, int) or not 1 <= number <= MOST_SEEDS:
+        raise ConfigError(f"seeds is {number}; expected a list, or a number from 1 to {MOST_SEEDS}")
+    return list(range(number))
 
 
 def _rates(block: dict, rule: str, settings: dict):
@@ -142,7 +149,7 @@ def _rates(block: dict, rule: str, settings: dict):
 
 
 def _decay_every(block, rule, seeds, settings) -> int:
-    if not isinstance(block["decays"], int) or block["decays"] < 1:
+    if not isinstance(block["decays"], int) or isinstance(block["decays"], bool) or block["decays"] < 1:
         raise ConfigError(f"decays is {block['decays']!r}; expected a whole number of at least 1")
     whole = make_populations(block["task"], rule, seeds, [1.0], **settings)[0].iterations
     return max(1, whole // block["decays"])
@@ -179,6 +186,9 @@ def _is_number(value) -> bool:
 def _mapping(value, what) -> dict:
     if not isinstance(value, dict):
         raise ConfigError(f"{what}: expected names and values")
+    for name in value:
+        if not isinstance(name, str):
+            raise ConfigError(f"{what}: the name {name!r} is not text; put it in quotes")
     return value
 
 

@@ -224,6 +224,14 @@ BAD = {
         "blocks: {a: {task: delayed_match, rules: [bptt], seeds: 1, decays: 0}}\n",
         "block a .*decays is 0; expected a whole number of at least 1",
     ),
+    "decays true": (
+        "blocks: {a: {task: delayed_match, rules: [bptt], seeds: 1, decays: true}}\n",
+        "block a .*decays is True; expected a whole number of at least 1",
+    ),
+    "seeds": (
+        "blocks: {a: {task: delayed_match, rules: [bptt], seeds: 1000000000000000000000}}\n",
+        "block a .*seeds is 1000000000000000000000; expected a list, or a number from 1 to 10000",
+    ),
     "multiple": (
         "blocks: {a: {task: delayed_match, rules: [bptt], seeds: 1, rate_multiple: a}}\n",
         "rate_multiple is 'a'; expected a number above 0",
@@ -231,6 +239,14 @@ BAD = {
     "settings": (
         "blocks: {a: {task: delayed_match, rules: [bptt], seeds: 1, settings: {learning_rates: [1]}}}\n",
         "learning_rates stands among the settings",
+    ),
+    "setting's name": (
+        "blocks: {a: {task: delayed_match, rules: [bptt], seeds: 1, settings: {1: 2}}}\n",
+        "block a .*settings: the name 1 is not text; put it in quotes",
+    ),
+    "block's name": (
+        "blocks: {64: {}}\nfigures: {figure3: {main: [mnist]}}\n",
+        "blocks in .*: the name 64 is not text; put it in quotes",
     ),
     "measure": (
         "blocks: {a: {task: delayed_match, rules: [bptt], seeds: 1, measures: [spectrumm]}}\n",
@@ -240,6 +256,8 @@ BAD = {
     "accuracy": ("blocks: {}\nbptt_validation_accuracy: high\n", "bptt_validation_accuracy .* is 'high'; expected"),
     "reduced": ("blocks: {}\nreduced: very\n", "note and reduced .*: expected text, and true or false"),
     "not YAML": ("blocks: [\n", "cannot be read"),
+    "no date": ("note: 2020-13-45\n", "cannot be read: month must be in 1..12"),
+    "deep": ("[" * 2000, "cannot be read: maximum recursion depth exceeded"),
     "no mapping": ("- a\n", "expected names and values"),
 }
 
@@ -264,6 +282,6 @@ def test_a_bad_experiment_file_is_one_line_and_exit_2(case, tmp_path, capsys):
     text, message = BAD[case]
     (tmp_path / "bad.yaml").write_text(text)
     with pytest.raises(SystemExit) as code:
-        reproduce.main([str(tmp_path / "bad.yaml")])
+        reproduce.main([str(tmp_path / "bad.yaml"), "--dry-run"])
     err = capsys.readouterr().err
     assert code.value.code == 2 and len(err.splitlines()) == 1 and re.search(message, err), err
