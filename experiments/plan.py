@@ -129,6 +129,9 @@ def _first_seeds(number) -> List[int]:
 def _rates(block: dict, rule: str, settings: dict):
     """The learning rates of a rule in a block; None leaves the choice to the configuration's default."""
     if "learning_rates" in block:
+        for name in ("rates", "rate_multiple"):
+            if name in block:
+                raise ConfigError(f"{name} stands beside learning_rates; it is of the chosen rate")
         return block["learning_rates"]
     which, multiple = block.get("rates", "chosen"), block.get("rate_multiple", 1)
     if which not in RATES:
