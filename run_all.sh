@@ -10,7 +10,10 @@
 # The environment is Python 3.7 with requirements.txt, hash-checked. Python comes from $PYTHON37, python3.7 on the PATH,
 # a pyenv version, or uv. In the image, $BIOLHESS_PYTHON names the image's own and nothing is installed.
 set -euo pipefail
-if [[ ${1:-} == *.y*ml && -e $1 ]]; then set -- "$(readlink -f "$1")" "${@:2}"; fi # a path from where we were called
+case ${1:-} in # an experiment file's path begins where we were called
+  /*) ;;
+  *.yaml | *.yml) set -- "${PWD%/}/$1" "${@:2}" ;;
+esac
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 fail() { echo "run_all.sh: $1" >&2; exit "${2:-2}"; }

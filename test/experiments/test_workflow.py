@@ -281,6 +281,26 @@ def test_a_foreign_file_does_not_write_into_the_results_of_a_built_in_plan(tmp_p
     assert code.value.code == 2 and "whose results it would overwrite" in capsys.readouterr().err
 
 
+def run_all(folder, *arguments):
+    """Exit code, output and errors of the project's run_all.sh, called from a folder."""
+    environment = dict(os.environ, BIOLHESS_PYTHON=sys.executable)
+    done = subprocess.run(
+        [str(HOME / "run_all.sh"), *arguments], cwd=str(folder), env=environment, capture_output=True, text=True
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_an_experiment_file_is_the_callers_or_none(tmp_path):
+    """Not one that the repository has by the same path; a link has the name of its own."""
+    theirs = "experiments/profiles/local/config.yaml"
+    code, _, err = run_all(tmp_path, theirs, "--dry-run")
+    assert code == 2 and len(err.splitlines()) == 1 and f"{tmp_path / theirs} cannot be read" in err, err
+    (tmp_path / "mine.yaml").symlink_to(tmp_path / "full.yaml")
+    (tmp_path / "full.yaml").write_text("blocks: {}\n")
+    code, out, err = run_all(tmp_path, "mine.yaml", "--dry-run")
+    assert code == 0 and "total" in out, err
+
+
 @pytest.mark.parametrize("case", BAD)
 def test_a_bad_experiment_file_is_one_line_and_exit_2(case, tmp_path, capsys):
     text, message = BAD[case]
