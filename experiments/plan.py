@@ -113,9 +113,10 @@ def block_runs(block: dict) -> List[Config]:
         for name in NOT_SETTINGS:
             if name in settings:
                 raise ConfigError(f"{name} stands among the settings; a block names it itself")
-        rates = _rates(block, rule, settings)
+        config = make_config(block["task"], rule, seeds, [1.0], **settings)  # all but the rates
+        rates = _rates(block, config)
         if "decays" in block:
-            settings["decay_every"] = _decay_every(block, rule, seeds, settings)
+            settings["decay_every"] = _decay_every(block["decays"], config.iterations)
         configs += make_populations(block["task"], rule, seeds, rates, **settings)
     return configs
 
@@ -126,8 +127,8 @@ def _first_seeds(number) -> List[int]:
     return list(range(number))
 
 
-def _rates(block: dict, rule: str, settings: dict):
-    """The learning rates of a rule in a block; None leaves the choice to the configuration's default."""
+def _rates(block: dict, config: Config):
+    """The learning rates of a block for the rule of `config`; None leaves the choice to the configuration's default."""
     if "learning_rates" in block:
         for name in ("rates", "rate_multiple"):
             if name in block:
@@ -141,21 +142,21 @@ def _rates(block: dict, rule: str, settings: dict):
     if multiple == 1 and which == "chosen":
         return None
     name = "learning_rate" if which == "chosen" else "learning_rate_on_test"
-    config = make_config(block["task"], rule, [0], [1.0], **settings)
     try:
-        rates = chosen_rates(config.task, rule, config.optimizer, config.batch_size)
+        rates = chosen_rates(config.task, config.rule, config.optimizer, config.batch_size)
     except ValueError as error:
         raise ConfigError(str(error))
     if name not in rates:
-        raise ConfigError(f"no learning rate was chosen for {rule}: give learning_rates, or run experiments.sweep")
+        raise ConfigError(
+            f"no learning rate was chosen for {config.rule}: give learning_rates, or run experiments.sweep"
+        )
     return [float(f"{multiple * rates[name]:.12g}")]
 
 
-def _decay_every(block, rule, seeds, settings) -> int:
-    if not isinstance(block["decays"], int) or isinstance(block["decays"], bool) or block["decays"] < 1:
-        raise ConfigError(f"decays is {block['decays']!r}; expected a whole number of at least 1")
-    whole = make_populations(block["task"], rule, seeds, [1.0], **settings)[0].iterations
-    return max(1, whole // block["decays"])
+def _decay_every(decays, iterations: int) -> int:
+    if not isinstance(decays, int) or isinstance(decays, bool) or decays < 1:
+        raise ConfigError(f"decays is {decays!r}; expected a whole number of at least 1")
+    return max(1, iterations // decays)
 
 
 def _figures(found, blocks, path) -> Dict[str, Dict[str, List[str]]]:
