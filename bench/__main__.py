@@ -17,7 +17,7 @@ import time
 from typing import Callable, List, Optional, Tuple
 
 import numpy as np
-import tensorflow as tf
+import tensorflow.compat.v1 as tf
 
 from experiments.command_line import OneLineParser
 from experiments.config import make_config, task_of
@@ -80,15 +80,15 @@ class BareProducts:
                 tf.matmul(long, third, transpose_a=True),
                 tf.matmul(other, fourth, transpose_a=True),
             ]
-            session = tf.compat.v1.Session(graph=graph, config=one_thread())
-            session.run(tf.compat.v1.global_variables_initializer())
+            session = tf.Session(graph=graph, config=one_thread())
+            session.run(tf.global_variables_initializer())
             self.step = session.make_callable([_one_number(product) for product in step])
             self.hessian_vector_product = session.make_callable([_one_number(product) for product in second])
 
 
-def one_thread() -> tf.compat.v1.ConfigProto:
+def one_thread() -> tf.ConfigProto:
     """The configuration of all measurements."""
-    return tf.compat.v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
+    return tf.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
 
 
 def single_runs(task: str, replicas: int) -> List[Tuple[Population, Example]]:
@@ -134,12 +134,12 @@ def power_iterations(example: Example, task) -> Callable[[int], int]:
         initial = initial_weights(np.random.RandomState(0), task.inputs, task.units, task.outputs)
         weights = Weights(*[tf.Variable(array[np.newaxis], use_resource=True).read_value() for array in initial])
         network = Network(make_cell(task.units), getattr(losses, task.loss), task.loss_steps, task.l2)
-        batch = Batch(*[tf.compat.v1.placeholder(tf.float32, array.shape) for array in example])
-        most = tf.compat.v1.placeholder(tf.int32, [])
+        batch = Batch(*[tf.placeholder(tf.float32, array.shape) for array in example])
+        most = tf.placeholder(tf.int32, [])
         start = tf.Variable(tf.random.normal(weights.W_h.shape, seed=0), use_resource=True).read_value()
         found = leading_eigenvalue(plain_loss(network, weights, batch).whole, weights.W_h, start, most)
-        session = tf.compat.v1.Session(graph=graph, config=one_thread())
-        session.run(tf.compat.v1.global_variables_initializer())
+        session = tf.Session(graph=graph, config=one_thread())
+        session.run(tf.global_variables_initializer())
         call = session.make_callable([found.iterations, found.eigenvalue], list(batch) + [most])
     return lambda products: int(call(*example, products)[0][0])
 

@@ -3,7 +3,7 @@
 from typing import Callable, Dict, NamedTuple, Optional, Tuple
 
 import numpy as np
-import tensorflow as tf
+import tensorflow.compat.v1 as tf
 
 from experiments.gradients import rule_gradient
 from hessian.flatness import relative_flatness_of_softmax, relative_flatness_of_squared_error
@@ -64,8 +64,8 @@ class FedNetwork:
     def __init__(self, task: Task, point: Point):
         cell = make_cell(task.units, task.adaptive_units, task.alpha, task.beta)
         self.network = Network(cell, getattr(losses, task.loss), task.loss_steps, task.l2)
-        options = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
-        self.session = tf.compat.v1.Session(graph=tf.Graph(), config=options)
+        options = tf.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
+        self.session = tf.Session(graph=tf.Graph(), config=options)
         with self.session.graph.as_default():
             self.weights = Weights(*map(_placeholder, point.weights))
             self.batch = Batch(*map(_placeholder, point.examples))
@@ -129,4 +129,4 @@ class Instruments:
 
 
 def _placeholder(array: np.ndarray) -> tf.Tensor:
-    return tf.compat.v1.placeholder(array.dtype, array.shape)
+    return tf.placeholder(array.dtype, array.shape)

@@ -2,7 +2,7 @@
 
 from typing import List, NamedTuple
 
-import tensorflow as tf
+import tensorflow.compat.v1 as tf
 
 from models.algebra import square_root
 from models.initialisation import Weights

@@ -135,7 +135,7 @@ def _targets(arrays: dict, path: Path, loss: str, sizes: Dict[str, int]) -> np.n
 
 def inspect(brought: Brought, settings: Settings) -> Dict[str, np.ndarray]:
     """All results, under the names that G.npz has, without the replica axis."""
-    import tensorflow as tf
+    import tensorflow.compat.v1 as tf
 
     from experiments.curvature import readout, relative_flatness, spectrum
     from experiments.gradients import match, rule_gradient
@@ -145,14 +145,14 @@ def inspect(brought: Brought, settings: Settings) -> Dict[str, np.ndarray]:
     from models.cells import make_cell
     from models.network import Batch, Network, plain_loss
 
-    tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.ERROR)
+    tf.logging.set_verbosity(tf.logging.ERROR)
     loss, last_only = LOSSES[settings.loss]
     steps, units = brought.x.shape[1], brought.weights.W_h.shape[1]
     cell = make_cell(units, settings.adaptive_units, settings.alpha, settings.beta)
     loss_steps = (steps,) if last_only else tuple(range(1, steps + 1))
     network = Network(cell, getattr(losses, loss), loss_steps, settings.l2)
-    options = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
-    with tf.Graph().as_default(), tf.compat.v1.Session(config=options) as session:
+    options = tf.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
+    with tf.Graph().as_default(), tf.Session(config=options) as session:
         weights = Weights(*[tf.constant(array) for array in brought.weights])
         batch, fixed = Batch(tf.constant(brought.x), tf.constant(brought.y)), tf.constant(brought.feedback)
         exact = rule_gradient(network, weights, batch, "bptt", fixed)

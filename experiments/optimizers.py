@@ -7,7 +7,7 @@ them.
 
 from typing import Callable, List, NamedTuple, Tuple
 
-import tensorflow as tf
+import tensorflow.compat.v1 as tf
 
 from models.algebra import square_root
 

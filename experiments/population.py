@@ -4,7 +4,7 @@ import ctypes
 from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
-import tensorflow as tf
+import tensorflow.compat.v1 as tf
 
 from experiments.config import FULL_BATCH, Config, replicas
 from experiments.gradients import Match, gradient_of, match, rule_gradient
@@ -19,7 +19,7 @@ from models.network import Batch, Network, plain_loss
 from tasks import Example, Task
 
 # TensorFlow 1.14 announces its own 2.0 at every other name.
-tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.ERROR)
+tf.logging.set_verbosity(tf.logging.ERROR)
 
 
 class Curvature(NamedTuple):
@@ -89,12 +89,12 @@ class Population:
         self._graph = tf.Graph()
         with self._graph.as_default():
             self._build(config, task, training, measured)
-            start = tf.compat.v1.global_variables_initializer()
+            start = tf.global_variables_initializer()
             self._graph.finalize()
-        options = tf.compat.v1.ConfigProto(
+        options = tf.ConfigProto(
             intra_op_parallelism_threads=config.threads, inter_op_parallelism_threads=config.threads
         )
-        self._session = tf.compat.v1.Session(graph=self._graph, config=options)
+        self._session = tf.Session(graph=self._graph, config=options)
         self._session.run(start)
         call = self._session.make_callable
         self._train = call([self._step_loss, self._is_finite, self._update], list(self._fed) + [self._rate])
@@ -124,8 +124,8 @@ class Population:
 
         def placeholders(networks, steps, examples):
             return Batch(
-                tf.compat.v1.placeholder(tf.float32, [networks, steps, examples, task.inputs]),
-                tf.compat.v1.placeholder(tf.float32, [networks, len(task.loss_steps), examples, task.outputs]),
+                tf.placeholder(tf.float32, [networks, steps, examples, task.inputs]),
+                tf.placeholder(tf.float32, [networks, len(task.loss_steps), examples, task.outputs]),
             )
 
         batch_size = training if config.batch_size == FULL_BATCH else config.batch_size
@@ -137,7 +137,7 @@ class Population:
         self._performance = getattr(losses, task.performance)(self._seen.outputs, merge_time(self._shown.y))
         matrix = getattr(weights, config.hessian_of)
         self.directions = np.stack([s("power_iteration").normal(size=matrix.shape[1:].as_list()) for s in streams])
-        self._start = tf.compat.v1.placeholder(tf.float32, [None] + matrix.shape[1:].as_list())
+        self._start = tf.placeholder(tf.float32, [None] + matrix.shape[1:].as_list())
         self._beginning = beginning(self._start)
         self._measures = [
             self._build_measures(config, network, weights, fixed, placeholders(size, task.steps, measured))
@@ -147,13 +147,11 @@ class Population:
     def _build_measures(self, config, network, weights, fixed, examples):
         """Curvature and match of as many replicas as `examples` are for; those that are not chosen cost nothing."""
         size = examples.x.shape[0].value
-        chosen = tf.compat.v1.placeholder(tf.int32, [size])
+        chosen = tf.placeholder(tf.int32, [size])
         weights, fixed = Weights(*[tf.gather(w, chosen) for w in weights]), tf.gather(fixed, chosen)
         loss, matrix = plain_loss(network, weights, examples), getattr(weights, config.hessian_of)
-        progress = [
-            tf.compat.v1.placeholder(p.dtype, [size] + p.shape[1:].as_list()) for p in tf.nest.flatten(self._beginning)
-        ]
-        fewest, most = tf.compat.v1.placeholder(tf.int32, []), tf.compat.v1.placeholder(tf.int32, [])
+        progress = [tf.placeholder(p.dtype, [size] + p.shape[1:].as_list()) for p in tf.nest.flatten(self._beginning)]
+        fewest, most = tf.placeholder(tf.int32, []), tf.placeholder(tf.int32, [])
         reached = power_iteration(loss.whole, matrix, tf.nest.pack_sequence_as(self._beginning, progress), most, fewest)
         used = rule_gradient(network, weights, examples, config.rule, fixed)
         found = match(gradient_of(network, weights, loss), used)
@@ -164,7 +162,7 @@ class Population:
         optimizer = OPTIMIZERS[config.optimizer]
         slots = optimizer.slots(variables)
         old = list(weights) + [slot.read_value() for slot in slots]
-        self._rate = tf.compat.v1.placeholder(tf.float32, [weights.W_h.shape[0].value])
+        self._rate = tf.placeholder(tf.float32, [weights.W_h.shape[0].value])
         new_weights, new_slots = optimizer.step(list(weights), list(learning.whole), old[len(weights) :], self._rate)
         sums = tf.add_n([tf.reduce_sum(weight, axis=[1, 2]) for weight in new_weights])
         self._step_loss = learning.losses.whole
@@ -173,7 +171,7 @@ class Population:
         self._state = variables + slots
         updates = zip(self._state, new_weights + new_slots, old)
         self._update = tf.group(*[variable.assign(tf.where(moves, new, kept)) for variable, new, kept in updates])
-        self._new_state = [tf.compat.v1.placeholder(v.dtype.base_dtype, v.shape) for v in self._state]
+        self._new_state = [tf.placeholder(v.dtype.base_dtype, v.shape) for v in self._state]
         self._restore = tf.group(*[v.assign(new) for v, new in zip(self._state, self._new_state)])
 
     def train(self, examples: Example, rates: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:

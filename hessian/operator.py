@@ -3,7 +3,7 @@
 from typing import Dict, NamedTuple, Optional
 
 import numpy as np
-import tensorflow as tf
+import tensorflow.compat.v1 as tf
 from scipy.sparse.linalg import LinearOperator
 
 from hessian.product import gradient_of, hessian_vector_product
@@ -27,7 +27,7 @@ class HessianOperator(LinearOperator):
         self,
         loss: tf.Tensor,
         variable: tf.Tensor,
-        session: tf.compat.v1.Session,
+        session: tf.Session,
         feed: Optional[Dict[tf.Tensor, np.ndarray]] = None,
     ):
         if session.graph.finalized:
@@ -85,8 +85,8 @@ def _products(loss, variable, graph):
             shaped = tf.reshape(vector, variable.shape)
             return tf.reshape(hessian_vector_product(gradient, variable, shaped), [size])
 
-        vector = tf.compat.v1.placeholder(dtype, [size], "vector")
-        rows = tf.compat.v1.placeholder(dtype, [None, size], "vectors")
+        vector = tf.placeholder(dtype, [size], "vector")
+        rows = tf.placeholder(dtype, [None, size], "vectors")
         one = _Product(vector, product(vector))
         # the gradient stays outside the loop: the forward pass and the first backward pass run once a block
         several = _Product(rows, tf.map_fn(product, rows, parallel_iterations=1, back_prop=False))

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
+import tensorflow.compat.v1 as tf
 
 from hessian.product import gradient_of, hessian_vector_product
 

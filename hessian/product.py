@@ -1,6 +1,6 @@
 """The product of a Hessian with a vector, by tf.gradients of tf.gradients."""
 
-import tensorflow as tf
+import tensorflow.compat.v1 as tf
 
 
 def gradient_of(loss: tf.Tensor, variable: tf.Tensor) -> tf.Tensor:

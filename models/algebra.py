@@ -7,7 +7,7 @@ need costs nothing.
 
 from typing import List, Optional
 
-import tensorflow as tf
+import tensorflow.compat.v1 as tf
 
 MaybeZero = Optional[tf.Tensor]
 

@@ -3,7 +3,7 @@
 from typing import NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
-import tensorflow as tf
+import tensorflow.compat.v1 as tf
 
 from models.algebra import MaybeZero, masked, product, scaled, total
 

@@ -3,7 +3,7 @@
 Shapes: outputs [R, K * B, N_out] and targets [R or 1, K * B, N_out], K steps that carry loss, time before batch.
 """
 
-import tensorflow as tf
+import tensorflow.compat.v1 as tf
 
 
 def squared_error(outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:

@@ -6,7 +6,7 @@ learning rule's backward pass in place of the exact one, the second is a plain g
 
 from typing import Callable, NamedTuple, Sequence, Tuple
 
-import tensorflow as tf
+import tensorflow.compat.v1 as tf
 
 from models.algebra import merge_time, product, stack_time
 from models.cells import Cell

@@ -6,7 +6,7 @@ h_{t+1}. Gradients that are structurally zero are ``None`` and are not in the gr
 
 from typing import Callable, Dict, List, NamedTuple, Sequence, Tuple
 
-import tensorflow as tf
+import tensorflow.compat.v1 as tf
 
 from models.algebra import (
     MaybeZero,

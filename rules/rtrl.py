@@ -4,7 +4,7 @@ Local in time, not in space: each unit would need to know how every weight acts 
 which is for small networks.
 """
 
-import tensorflow as tf
+import tensorflow.compat.v1 as tf
 
 from rules import Rule, symmetric
 

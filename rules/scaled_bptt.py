@@ -5,7 +5,7 @@ to g (Eq. 6) splits the three-factor rule's gradient at the same weights and bat
 asks whether the step length along the gradient alone explains where the three-factor rule settles (Eq. 36).
 """
 
-import tensorflow as tf
+import tensorflow.compat.v1 as tf
 
 from rules import Rule, symmetric
 from rules.bptt import backward

@@ -1,7 +1,7 @@
 """Graphs of the project's own on the problems of test/explicit.py, run in a one-threaded session."""
 
 import numpy as np
-import tensorflow as tf
+import tensorflow.compat.v1 as tf
 from explicit import Problem
 
 from experiments import gradients
@@ -16,8 +16,8 @@ from rules import get_rule
 
 def run(build):
     """What `build()` returns, evaluated in a graph and session of its own."""
-    options = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
-    with tf.Graph().as_default(), tf.compat.v1.Session(config=options) as session:
+    options = tf.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
+    with tf.Graph().as_default(), tf.Session(config=options) as session:
         return session.run(build())
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-import tensorflow as tf
+import tensorflow.compat.v1 as tf
 
 from experiments.optimizers import OPTIMIZERS
 
@@ -11,12 +11,12 @@ GRADIENTS = np.random.RandomState(0).normal(size=(3, 2, 4, 5))
 
 def after_steps(optimizer, start):
     """The variable after the steps of GRADIENTS."""
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+    with tf.Graph().as_default(), tf.Session() as session:
         variable = tf.Variable(start, use_resource=True)
-        gradient = tf.compat.v1.placeholder(tf.float64, start.shape)
+        gradient = tf.placeholder(tf.float64, start.shape)
         slots = OPTIMIZERS[optimizer].slots([variable])
         new, new_slots = OPTIMIZERS[optimizer].step([variable], [gradient], slots, tf.constant(RATES))
-        session.run(tf.compat.v1.global_variables_initializer())
+        session.run(tf.global_variables_initializer())
         for value in GRADIENTS:
             state = session.run(new + new_slots, {gradient: value})
             for kept, found in zip([variable] + slots, state):

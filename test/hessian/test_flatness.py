@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-import tensorflow as tf
+import tensorflow.compat.v1 as tf
 from explicit import log_softmax, outputs_of, random_problem, rates
 from graphs import plain
 
@@ -28,8 +28,8 @@ def closed_form(problem):
 
 
 def generic(problem):
-    options = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
-    with tf.Graph().as_default(), tf.compat.v1.Session(config=options) as session:
+    options = tf.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
+    with tf.Graph().as_default(), tf.Session(config=options) as session:
         loss, weights = plain([problem])
         return relative_flatness(HessianOperator(loss.data, weights.w, session), problem.w[np.newaxis])
 

@@ -2,7 +2,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-import tensorflow as tf
+import tensorflow.compat.v1 as tf
 from explicit import random_problem
 from graphs import dense_hessian, parts
 
@@ -13,8 +13,8 @@ from models.network import plain_loss
 
 @contextmanager
 def session():
-    options = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
-    with tf.Graph().as_default(), tf.compat.v1.Session(config=options) as opened:
+    options = tf.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
+    with tf.Graph().as_default(), tf.Session(config=options) as opened:
         yield opened
 
 
@@ -40,11 +40,11 @@ def foreign_hessian(A, X=X, Y=Y):
 
 def foreign_network(session):
     """A network that this project did not define: tanh, two layers, a variable, a placeholder. (operator, X's)"""
-    x = tf.compat.v1.placeholder(tf.float64, [None, 3])
+    x = tf.placeholder(tf.float64, [None, 3])
     first = tf.Variable(A, use_resource=True)
     loss = tf.reduce_sum(tf.square(tf.tanh(x @ first) @ tf.constant(B) - Y)) / 7
     operator = HessianOperator(loss, first, session, {x: X})
-    session.run(tf.compat.v1.global_variables_initializer())
+    session.run(tf.global_variables_initializer())
     session.graph.finalize()
     return operator, x
 
@@ -72,9 +72,9 @@ def test_rate_network_whose_weights_are_fed(name, cell):
     hessians = [dense_hessian(problem, name) for problem in problems]
     with session() as opened:
         network, constants, batch, _ = parts(problems[:1])
-        weights = Weights(*[tf.compat.v1.placeholder(tf.float64, constant.shape) for constant in constants])
-        x = tf.compat.v1.placeholder(tf.float64, batch.x.shape)
-        y = tf.compat.v1.placeholder(tf.float64, batch.y.shape)
+        weights = Weights(*[tf.placeholder(tf.float64, constant.shape) for constant in constants])
+        x = tf.placeholder(tf.float64, batch.x.shape)
+        y = tf.placeholder(tf.float64, batch.y.shape)
         loss = plain_loss(network, weights, batch._replace(x=x, y=y)).whole
 
         def feed(problem):
@@ -121,7 +121,7 @@ BAD = {
     "loop": (loop, "no gradient of .*Second-order gradient for while loops not supported"),
     "other loss": (lambda variable: tf.ones([]), "does not depend on"),
     "no second gradient": (sparse_cross_entropy, "no gradient of .*second derivative"),
-    "no gradient": (lambda variable: tf.reduce_sum(tf.compat.v1.bincount(tf.cast(variable, tf.int32))), "depend on"),
+    "no gradient": (lambda variable: tf.reduce_sum(tf.bincount(tf.cast(variable, tf.int32))), "depend on"),
 }
 
 
@@ -137,7 +137,7 @@ def test_loss_without_second_derivatives_is_refused_in_one_line(case):
 
 def test_finalized_graph_and_unknown_shape_are_refused():
     with session() as opened:
-        variable = tf.compat.v1.placeholder(tf.float64, [None])
+        variable = tf.placeholder(tf.float64, [None])
         with pytest.raises(ValueError, match="Placeholder.*expected one that is known"):
             HessianOperator(tf.reduce_sum(variable**2), variable, opened, {variable: np.ones(2)})
         loss = linear(tf.ones([2]))

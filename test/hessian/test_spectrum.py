@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-import tensorflow as tf
+import tensorflow.compat.v1 as tf
 from explicit import random_problem
 from graphs import plain
 from scipy.sparse.linalg import aslinearoperator
@@ -13,11 +13,11 @@ METHODS = ["qr", "arpack", "dense"]
 
 def network_operator(problem, sign=1):
     """The Hessian of +- a network's loss, in W_h, in a session that lives as long as the operator."""
-    options = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
+    options = tf.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
     graph = tf.Graph()
     with graph.as_default():
         loss, weights = plain([problem])
-        session = tf.compat.v1.Session(config=options)
+        session = tf.Session(config=options)
         operator = HessianOperator(sign * loss.whole, weights.W_h, session)
         graph.finalize()
     return operator

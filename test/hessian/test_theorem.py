@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-import tensorflow as tf
+import tensorflow.compat.v1 as tf
 from explicit import errors, outputs_of, random_problem, rates, trace_gradient, whole_loss
 from graphs import learning, plain
 from scipy.sparse.linalg import aslinearoperator
@@ -101,8 +101,8 @@ def test_the_theorem_does_not_hold_with_several_outputs_and_examples():
     """Eq. 21 does, and H is still the Hessian; Eq. 30 needs a Jacobian of rank one."""
     problem = random_problem(3)
     found = theorem_1(exact_gradient(problem), gradient_of_rule(problem, "three_factor"), problem.W_h, ETA, ETA)
-    options = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
-    with tf.Graph().as_default(), tf.compat.v1.Session(config=options) as session:
+    options = tf.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
+    with tf.Graph().as_default(), tf.Session(config=options) as session:
         loss, weights = plain([problem])
         eigenvalues = np.linalg.eigvalsh(dense(HessianOperator(loss.whole, weights.W_h, session)))
     assert found.hessian == pytest.approx(eigenvalues[np.abs(eigenvalues).argmax()], rel=1e-6)
@@ -113,7 +113,7 @@ def test_the_theorem_does_not_hold_with_several_outputs_and_examples():
 def test_jacobian_of_a_rules_op_equals_that_of_its_traces():
     """ghat may come from the op; only tf.gradients through it would be another matrix."""
     problem = scalar_problem(2)
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+    with tf.Graph().as_default(), tf.Session() as session:
         loss, weights = learning([problem], "three_factor")
         gradient = tf.gradients(loss.whole, weights.W_h)[0]
         run = session.make_callable(gradient, [weights.W_h])

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-import tensorflow as tf
+import tensorflow.compat.v1 as tf
 from explicit import central_differences, data_loss, outputs_of, random_problem, whole_loss
 from graphs import learning, plain, rule_gradient, run
 

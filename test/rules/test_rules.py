@@ -176,7 +176,7 @@ def test_truncating_everything_is_refused():
 
 def test_work_that_a_rule_does_not_need_is_not_in_its_graph():
     """With the loss at the last step and alpha 0, three-factor and MDGL go back one and two steps."""
-    import tensorflow as tf
+    import tensorflow.compat.v1 as tf
     from graphs import learning
 
     def products(rule):
@@ -184,7 +184,7 @@ def test_work_that_a_rule_does_not_need_is_not_in_its_graph():
         with graph.as_default():
             loss, weights = learning([random_problem(1, steps=12, loss_steps=(12,))], rule)
             gradients = tf.gradients(loss.whole, [weights.W_x, weights.W_h])
-        needed = tf.compat.v1.graph_util.extract_sub_graph(graph.as_graph_def(), [g.op.name for g in gradients])
+        needed = tf.graph_util.extract_sub_graph(graph.as_graph_def(), [g.op.name for g in gradients])
         return sum(node.op == "MatMul" for node in needed.node)
 
     bptt, three_factor, mdgl = products("bptt"), products("three_factor"), products("mdgl")
@@ -193,7 +193,7 @@ def test_work_that_a_rule_does_not_need_is_not_in_its_graph():
 
 
 def test_replicas_have_their_own_gradients():
-    import tensorflow as tf
+    import tensorflow.compat.v1 as tf
     from graphs import learning
 
     several = [random_problem(seed, steps=4, alpha=0.3, beta=0.5, adaptive=2) for seed in (1, 2)]

@@ -2,7 +2,7 @@ import itertools
 
 import numpy as np
 import pytest
-import tensorflow as tf
+import tensorflow.compat.v1 as tf
 
 from experiments.streams import random_stream
 from models.cells import make_cell
@@ -52,7 +52,7 @@ def test_test_is_every_delay_with_every_pair_once(data):
 def test_silence_before_a_trial_changes_nothing(data):
     """A network that starts from zero stays there until the first cue, thresholds included."""
     task = get_task("delayed_match")
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+    with tf.Graph().as_default(), tf.Session() as session:
         arrays = initial_weights(np.random.RandomState(0), task.inputs, 8, task.outputs, "float64")
         weights = Weights(*[tf.constant(array[np.newaxis]) for array in arrays])
         found = []
