@@ -91,4 +91,4 @@ writable_home
 # One process per core, one thread each, is fastest, and what makes a run repeat to the bit.
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 PYTHONHASHSEED=0
 export TF_CPP_MIN_LOG_LEVEL=2 MPLBACKEND=Agg PYTHONDONTWRITEBYTECODE=1
-exec "$python" -m experiments.reproduce "$@"
+exec "$python" -m experiments.workflow.reproduce "$@"

@@ -20,10 +20,10 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from experiments.command_line import OneLineParser
-from experiments.config import make_config, task_of
-from experiments.population import Population
-from experiments.streams import random_stream
-from experiments.train import load_data
+from experiments.plan.config import make_config, task_of
+from experiments.train.data import load_data
+from experiments.train.ensemble import Population
+from experiments.train.streams import random_stream
 from hessian.power_iteration import leading_eigenvalue
 from models import losses
 from models.cells import make_cell

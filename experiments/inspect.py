@@ -17,8 +17,8 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 import numpy as np
 
 from experiments.command_line import OneLineParser
-from experiments.config import MATRICES
-from experiments.run_folder import ArchiveError, read_npz
+from experiments.evidence.archives import ArchiveError, read_npz
+from experiments.plan.config import MATRICES
 from models.initialisation import Weights
 from rules import get_rule, known_rules
 from tasks import get_task, known_tasks
@@ -137,8 +137,8 @@ def inspect(brought: Brought, settings: Settings) -> Dict[str, np.ndarray]:
     """All results, under the names that G.npz has, without the replica axis."""
     import tensorflow.compat.v1 as tf
 
-    from experiments.curvature import readout, relative_flatness, spectrum
-    from experiments.gradients import match, rule_gradient
+    from experiments.measure.curvature import readout, relative_flatness, spectrum
+    from experiments.train.gradients import match, rule_gradient
     from hessian.operator import HessianOperator
     from hessian.power_iteration import leading_eigenvalue
     from models import losses

@@ -21,10 +21,12 @@ from typing import List, Optional
 import pandas as pd
 
 from experiments.command_line import OneLineParser
-from experiments.config import OPTIMIZERS, Config, ConfigError, make_populations, task_of
-from experiments.rates import CHOSEN, GRID, chosen
-from experiments.run_folder import RunFolderError, write_json
-from experiments.train import Stopped, train
+from experiments.evidence.files import write_json
+from experiments.evidence.run_folder import RunFolderError
+from experiments.plan.config import OPTIMIZERS, Config, ConfigError, make_populations, task_of
+from experiments.plan.rates import CHOSEN, GRID, chosen
+from experiments.train.loop import train
+from experiments.train.stop_signals import Stopped
 from rules import known_rules
 from tasks import GAP_SIGN, DataFileError, known_tasks
 

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 from explicit import Problem
 
-from experiments import gradients
+from experiments.train import gradients
 from hessian.power_iteration import leading_eigenvalue
 from hessian.product import gradient_of, hessian_vector_product
 from models import losses

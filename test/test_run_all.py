@@ -110,7 +110,7 @@ def test_complete_environment_is_used_as_it_is(checkout):
 def test_everything_else_is_handed_over(checkout):
     make_complete(checkout)
     done = run_all(checkout, "quick", "--cores", "2")
-    assert done.stdout == "ran: -m experiments.reproduce quick --cores 2\n"
+    assert done.stdout == "ran: -m experiments.workflow.reproduce quick --cores 2\n"
 
 
 def test_an_experiment_file_is_looked_for_where_the_caller_is(checkout):
@@ -118,7 +118,7 @@ def test_an_experiment_file_is_looked_for_where_the_caller_is(checkout):
     mine = checkout.parent / "mine.yaml"
     mine.write_text("blocks: {}\n")
     done = run_all(checkout, str(mine).lstrip(os.sep), "--dry-run")  # called from the root
-    assert done.stdout == f"ran: -m experiments.reproduce {mine} --dry-run\n"
+    assert done.stdout == f"ran: -m experiments.workflow.reproduce {mine} --dry-run\n"
 
 
 @pytest.mark.parametrize("stamp", ["", "0000  -\n", None], ids=["empty", "other requirements", "none"])
@@ -148,7 +148,7 @@ def test_failed_installation_leaves_no_stamp(checkout):
 def test_images_own_python_needs_no_environment(checkout):
     program(checkout.parent / "python", 'echo "image: $*"')
     done = run_all(checkout, "quick", BIOLHESS_PYTHON=str(checkout.parent / "python"))
-    assert done.stdout == "image: -m experiments.reproduce quick\n"
+    assert done.stdout == "image: -m experiments.workflow.reproduce quick\n"
     assert not (checkout / ".venv").exists()
 
 
@@ -157,7 +157,7 @@ FAKE_PYTHON = """
 case "$1 $2" in
   "-m venv") echo venv >>calls; mkdir -p .venv/bin; cp "$0" .venv/bin/python ;;
   "-m pip") sleep 0.1; [[ ! -e broken ]] ;;
-  "-m experiments.reproduce") echo "$PYTHONHASHSEED $TF_CPP_MIN_LOG_LEVEL $OMP_NUM_THREADS $MPLBACKEND" ;;
+  "-m experiments.workflow.reproduce") echo "$PYTHONHASHSEED $TF_CPP_MIN_LOG_LEVEL $OMP_NUM_THREADS $MPLBACKEND" ;;
 esac"""
 
 

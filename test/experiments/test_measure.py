@@ -8,10 +8,12 @@ import pytest
 from explicit import Problem, central_differences, rates, trace_gradient
 from graphs import dense_hessian
 
-from experiments import measure
-from experiments.config import make_config, replicas, task_of
-from experiments.streams import random_stream
-from experiments.train import train
+from experiments.measure.__main__ import main
+from experiments.measure.measures import MEASURES
+from experiments.measure.saved_run import SavedRun
+from experiments.plan.config import make_config, replicas, task_of
+from experiments.train.loop import train
+from experiments.train.streams import random_stream
 from models.initialisation import glorot_uniform
 
 HOME = Path(__file__).resolve().parents[2]
@@ -19,14 +21,14 @@ CONFIG = make_config(
     "pattern_generation", "three_factor", [0, 1], [0.01, 0.03],
     iterations=4, evaluate_every=2, parameters={"units": 8, "steps": 6, "l2": 0.05},
 )  # fmt: skip
-ALL = ",".join(measure.MEASURES)
+ALL = ",".join(MEASURES)
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A run of 2 seeds at 2 rates, evaluated at 0, 2 and 4, with all its measures."""
     folder = train(CONFIG, tmp_path_factory.mktemp("runs"), show_progress=False)
-    measure.main([str(folder), "--measure", ALL])
+    main([str(folder), "--measure", ALL])
     return folder
 
 
@@ -144,21 +146,21 @@ def test_curves_have_every_evaluation_of_every_replica(trained):
 def test_what_is_there_is_not_measured_again(trained, capsys):
     before = (trained / "taylor.csv").read_bytes()
     (trained / "taylor.csv").write_bytes(before + b"\n")
-    measure.main([str(trained), "--measure", "taylor"])
+    main([str(trained), "--measure", "taylor"])
     assert (trained / "taylor.csv").read_bytes() == before + b"\n"
     assert "taylor.csv is there already" in capsys.readouterr().out
     (trained / "taylor.csv").write_bytes(before)
 
 
 def test_thinned_curves_keep_the_last_evaluation(unmeasured):
-    measure.main([str(unmeasured), "--measure", "relative_flatness", "--every", "3"])
+    main([str(unmeasured), "--measure", "relative_flatness", "--every", "3"])
     table = pd.read_csv(str(unmeasured / "relative_flatness.csv"))
     assert set(table.iteration) == {0, 4}
     assert not list(unmeasured.glob("*.tmp"))
 
 
 def test_power_law_makes_the_spectrum_that_it_needs(unmeasured, trained):
-    measure.main([str(unmeasured), "--measure", "power_law"])
+    main([str(unmeasured), "--measure", "power_law"])
     for name in ("spectrum", "power_law"):  # and repeats to the bit
         assert (unmeasured / f"{name}.csv").read_bytes() == (trained / f"{name}.csv").read_bytes()
 
@@ -166,7 +168,7 @@ def test_power_law_makes_the_spectrum_that_it_needs(unmeasured, trained):
 def test_replica_that_diverged_has_no_spectrum(unmeasured):
     summary = (unmeasured / "summary.json").read_text()
     (unmeasured / "summary.json").write_text(summary.replace('"status": "capped"', '"status": "diverged"', 1))
-    run = measure.SavedRun(unmeasured)
+    run = SavedRun(unmeasured)
     assert len(run.diverged) == 1 and len(run.last_evaluations()) == 3
     assert all(run.members[evaluation.replica] not in run.diverged for evaluation in run.last_evaluations())
 
@@ -175,7 +177,7 @@ def test_evaluations_without_a_finite_eigenvalue_are_left_out(unmeasured):
     history = pd.read_csv(str(unmeasured / "history.csv"))
     history.loc[history.iteration == 4, "eigenvalue"] = np.nan
     history.to_csv(str(unmeasured / "history.csv"), index=False)
-    run = measure.SavedRun(unmeasured)
+    run = SavedRun(unmeasured)
     assert {evaluation.iteration for evaluation in run.evaluations()} == {0, 2}
     assert {evaluation.iteration for evaluation in run.last_evaluations()} == {2}
 
@@ -189,7 +191,7 @@ def test_it_runs_as_a_command_and_says_nothing_else(unmeasured):
 
 def refused(arguments, capsys):
     with pytest.raises(SystemExit) as stopped:
-        measure.main([str(argument) for argument in arguments])
+        main([str(argument) for argument in arguments])
     err = capsys.readouterr().err
     assert stopped.value.code == 2 and len(err.splitlines()) == 1
     return err

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from experiments.optimizers import OPTIMIZERS
+from experiments.train.optimizers import OPTIMIZERS
 
 RATES = np.array([0.1, 0.01])  # one a replica
 SPREAD = RATES.reshape(2, 1, 1)

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from experiments import sweep
-from experiments.config import ConfigError, make_config
-from experiments.rates import chosen_rate
+from experiments.plan.config import ConfigError, make_config
+from experiments.plan.rates import chosen_rate
 from tasks import GAP_SIGN
 
 

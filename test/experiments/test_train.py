@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.config import (
+from experiments.evidence.provenance import CODE, commit_of
+from experiments.plan.config import (
     ConfigError,
     as_dict,
     config_hash,
@@ -24,9 +25,8 @@ from experiments.config import (
     rate_factor,
     replicas,
 )
-from experiments.run_folder import CODE, commit_of
-from experiments.stopping import is_stable
-from experiments.train import main
+from experiments.train.__main__ import main
+from experiments.train.stopping import is_stable
 
 HOME = Path(__file__).resolve().parents[2]
 SHORT = ["--task", "seq_mnist", "--rule", "three_factor", "--learning-rate", "1e-2", "--iterations", "20"]

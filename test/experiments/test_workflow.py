@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from experiments import costs, reproduce
-from experiments.config import ConfigError
-from experiments.plan import ROLES, read_plan
+from experiments.plan import costs
+from experiments.plan.config import ConfigError
+from experiments.plan.experiment_file import ROLES, read_plan
+from experiments.workflow import reproduce
 
 HOME = Path(__file__).resolve().parents[2]
 PLAN = """
@@ -52,7 +53,7 @@ def python_of(folder):
 
 
 def begin(folder, *options, **variables):
-    command = [python_of(folder), "-m", "experiments.reproduce", "small.yaml", "--cores", "2", *options]
+    command = [python_of(folder), "-m", "experiments.workflow.reproduce", "small.yaml", "--cores", "2", *options]
     environment = dict(os.environ, MPLBACKEND="Agg", PYTHONHASHSEED="0", PYTHONDONTWRITEBYTECODE="1", **variables)
     return subprocess.Popen(
         command, cwd=str(folder), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from synthetic import ResultsFolder, ends, measure
 
-from experiments.config import Config, rate_factor
+from experiments.plan.config import Config, rate_factor
 from figures import bounds, figure3, runs, summaries
 from figures.measures import early_stopped, replica_values
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from experiments.streams import random_stream
+from experiments.train.streams import random_stream
 from models.cells import make_cell
 from models.initialisation import Weights, initial_weights
 from models.losses import cross_entropy

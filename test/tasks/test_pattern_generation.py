@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from experiments.streams import random_stream
+from experiments.train.streams import random_stream
 from tasks import get_task, pattern_generation, task_parameters
 
 

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from experiments.streams import random_stream
+from experiments.train.streams import random_stream
 from tasks import DataFileError, get_task, seq_mnist
 
 PUBLISHED_MD5 = {  # of the uncompressed files, as widely published

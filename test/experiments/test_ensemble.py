@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from experiments.config import make_config, replicas, task_of
-from experiments.population import Population
-from experiments.streams import random_stream
-from experiments.train import load_data
+from experiments.plan.config import make_config, replicas, task_of
+from experiments.train.data import load_data
+from experiments.train.ensemble import Population
+from experiments.train.streams import random_stream
 from tasks import Example, stack_examples
 
 RATE = np.array([1e-2], np.float32)

@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from experiments.rates import chosen_rate
+from experiments.plan.rates import chosen_rate
 from rules import get_rule
 from tasks import Task, get_task, task_parameters
 

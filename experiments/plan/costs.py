@@ -1,6 +1,6 @@
 """How long runs and measures take: collected from finished workflows, and used to say beforehand what a plan costs.
 
-python -m experiments.costs results/quick results/full      # -> experiments/costs.json
+python -m experiments.plan.costs results/quick results/full      # -> experiments/costs.json
 """
 
 import json
@@ -11,11 +11,11 @@ from statistics import median
 from typing import Dict, List, Optional, Tuple
 
 from experiments.command_line import OneLineParser
-from experiments.config import Config, ConfigError, replicas
-from experiments.plan import Plan
-from experiments.run_folder import write_json
+from experiments.evidence.files import write_json
+from experiments.plan.config import Config, ConfigError, replicas
+from experiments.plan.experiment_file import Plan
 
-COSTS = Path(__file__).with_name("costs.json")
+COSTS = Path(__file__).resolve().parents[1] / "costs.json"
 ANY = "any"  # stands for a rule that has not been timed
 STARTUP = 10  # seconds of any job before its first iteration: imports, data, graph; measured on a 2.6 GHz Xeon
 
@@ -100,7 +100,7 @@ def _order(figure: str) -> tuple:
 
 def main(arguments: Optional[List[str]] = None) -> None:
     """Command line."""
-    p = OneLineParser("experiments.costs", __doc__)
+    p = OneLineParser("experiments.plan.costs", __doc__)
     p.add_argument("results", type=Path, nargs="+", help="results folders of finished workflows")
     p.add_argument("--output", type=Path, default=COSTS, help=f"default experiments/{COSTS.name}")
     given = p.parse_args(arguments)

@@ -5,7 +5,7 @@ from typing import Callable, Dict, NamedTuple, Optional, Tuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from experiments.gradients import rule_gradient
+from experiments.train.gradients import rule_gradient
 from hessian.flatness import relative_flatness_of_softmax, relative_flatness_of_squared_error
 from hessian.operator import HessianOperator
 from hessian.spectrum import Eigenpairs, top_eigenpairs

@@ -6,10 +6,10 @@ from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from experiments.config import FULL_BATCH, Config, replicas
-from experiments.gradients import Match, gradient_of, match, rule_gradient
-from experiments.optimizers import OPTIMIZERS
-from experiments.streams import random_stream
+from experiments.plan.config import FULL_BATCH, Config, replicas
+from experiments.train.gradients import Match, gradient_of, match, rule_gradient
+from experiments.train.optimizers import OPTIMIZERS
+from experiments.train.streams import random_stream
 from hessian.power_iteration import beginning, power_iteration
 from models import losses
 from models.algebra import merge_time

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Dict, List
 
-CHOSEN = Path(__file__).with_name("chosen_rates.json")
+CHOSEN = Path(__file__).resolve().parents[1] / "chosen_rates.json"
 GRID = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)  # paper, A.3
 UNSWEPT_RATE = 1e-2  # published code
 

@@ -10,7 +10,7 @@ blocks:
     learning_rates: [0.01]          # or rates: chosen (the default), or chosen_on_test
     rate_multiple: 3                # of the chosen rate
     decays: 30                      # how often the rate is multiplied by decay_factor over the rule's length
-    settings: {iterations: 2000}    # any other field of experiments.config.Config
+    settings: {iterations: 2000}    # any other field of experiments.plan.config.Config
     measures: [spectrum]            # of experiments.measure
 figures:
   figure3: {main: [NAME, NAME]}     # a figure's roles, and the blocks that play them
@@ -22,9 +22,9 @@ from typing import Dict, List, NamedTuple, Sequence
 
 import yaml
 
-from experiments.config import Config, ConfigError, config_hash, make_config, make_populations
-from experiments.measure import MEASURES
-from experiments.rates import chosen_rates
+from experiments.measure.measures import MEASURES
+from experiments.plan.config import Config, ConfigError, config_hash, make_config, make_populations
+from experiments.plan.rates import chosen_rates
 
 BLOCK_KEYS = ("task", "rules", "seeds", "learning_rates", "rates", "rate_multiple", "decays", "settings", "measures")
 PLAN_KEYS = ("note", "reduced", "blocks", "figures", "bptt_validation_accuracy")

@@ -2,7 +2,7 @@
 
     ./run_all.sh quick                 everything, reduced, in minutes -> results/quick/
     ./run_all.sh full [FIGURE...]      the paper at its published size, or some of its figures -> results/full/
-    ./run_all.sh FILE.yaml             an experiment file of your own (experiments/plan.py) -> results/FILE/
+    ./run_all.sh FILE.yaml             an experiment file of your own -> results/FILE/
     ./run_all.sh full --dry-run        what would run, and the core-hours it would take
 
 What stands after -- goes to Snakemake as it is: a profile, a cluster. Given again after an interruption, a command goes
@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Dict, List, Optional
 
 from experiments.command_line import OneLineParser
-from experiments.config import ConfigError
-from experiments.costs import estimate, job_end
-from experiments.plan import Plan, only_tasks, read_plan
-from experiments.run_folder import write_json
+from experiments.evidence.files import write_json
+from experiments.plan.config import ConfigError
+from experiments.plan.costs import estimate, job_end
+from experiments.plan.experiment_file import Plan, only_tasks, read_plan
 
-HOME = Path(__file__).resolve().parent.parent
+HOME = Path(__file__).resolve().parents[2]
 PLANS = {path.stem: path for path in sorted((HOME / "experiments").glob("*.yaml"))}
 
 
@@ -93,7 +93,7 @@ def snakemake(results: Path, lock: int, cores: int, targets: List[str], more: Li
     lock: from `locked`; Snakemake holds it too, so that it stays locked if only we are killed.
     --rerun-incomplete: a job that was killed is done again. --nolock: `locked` keeps a second workflow out.
     """
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(HOME / "experiments" / "Snakefile")]
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(HOME / "experiments" / "workflow" / "Snakefile")]
     command += ["--directory", str(results), "--cores", str(cores), "--keep-going", "--rerun-incomplete", "--nolock"]
     command += ["--rerun-triggers", "mtime", "params", "input"] + more + ["--"] + targets
     # a session of its own: we pass a signal on to all of it, and wait until the runs have saved their state

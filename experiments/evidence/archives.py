@@ -1,0 +1,49 @@
+"""Archives of plain arrays, .npz without pickled objects."""
+
+import io
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Dict
+
+import numpy as np
+
+from experiments.evidence.files import write_whole
+
+# what zipfile and numpy raise for archives that are cut, garbled, encrypted or packed in another way
+UNREADABLE = (OSError, ValueError, EOFError, RuntimeError, KeyError, zipfile.BadZipFile, zlib.error)
+
+
+class ArchiveError(ValueError):
+    """A file that is no .npz of plain arrays; the message is one line that names it."""
+
+
+def read_npz(path: Path) -> Dict[str, np.ndarray]:
+    """The arrays of an .npz file. Raises ArchiveError for all else; NpzFile leaves much to find out later."""
+    try:
+        content = path.read_bytes()
+        is_array = content.startswith(np.lib.format.MAGIC_PREFIX)
+        if not is_array:
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                return dict((_array_name(member), _array(archive.read(member))) for member in archive.namelist())
+    except UNREADABLE as error:
+        raise ArchiveError(f"{path} cannot be read as .npz without pickled objects: {' '.join(str(error).split())}")
+    raise ArchiveError(f"{path} is a single array, an .npy file; expected .npz with named arrays")
+
+
+def _array_name(member: str) -> str:
+    if not member.endswith(".npy"):
+        raise ValueError(f"its member {member} is no array")
+    return member[: -len(".npy")]
+
+
+def _array(stored: bytes) -> np.ndarray:
+    return np.lib.format.read_array(io.BytesIO(stored), allow_pickle=False)
+
+
+def write_npz(path: Path, arrays: Dict[str, np.ndarray]) -> None:
+    """Writes the arrays as one."""
+    # packed in memory first: a zip archive that meets a full disk complains once more when it is dropped
+    packed = io.BytesIO()
+    np.savez(packed, **arrays)
+    write_whole(path, packed.getvalue())

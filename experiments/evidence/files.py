@@ -1,0 +1,33 @@
+"""Files written as one: there complete, or as they were before."""
+
+import json
+import os
+from pathlib import Path
+
+
+def write_json(path: Path, value) -> None:
+    """JSON with sorted keys, written as one."""
+    write_whole(path, (json.dumps(value, indent=1, sort_keys=True) + "\n").encode())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes a file as one: it is there complete, or as it was before."""
+    temporary = path.with_name(path.name + ".tmp")
+    with open(str(temporary), "wb") as stream:
+        stream.write(content)
+        _flush(stream)
+    os.replace(str(temporary), str(path))
+
+
+def _flush(stream) -> None:
+    stream.flush()
+    os.fsync(stream.fileno())
+
+
+def flush_folder(folder: Path) -> None:
+    """Has the names in a folder written to disk."""
+    handle = os.open(str(folder), os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

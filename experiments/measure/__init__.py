@@ -1,0 +1,1 @@
+"""Further measures of curvature on finished runs."""

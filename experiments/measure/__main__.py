@@ -1,0 +1,69 @@
+"""Further measures of curvature on finished runs, from the weights that they saved.
+
+    python -m experiments.measure RUN... --measure spectrum,power_law,relative_flatness,alignment,taylor
+
+RUN is a folder that experiments.train has made. Each measure is one table beside the run's own, over all its replicas;
+one that is there already is not taken again.
+
+    spectrum.csv           the leading eigenvalues at the last evaluation, signed, by falling magnitude
+    power_law.csv          decay of these with rank and the fit of their density, with and without the L2 term's shift;
+                           `refused` says why there is none
+    relative_flatness.csv  of the readout, at every evaluation
+    alignment.csv          mean |cos| of the rule's error and of the gradient with the leading eigenvectors of W_h
+    taylor.csv             Taylor terms of an update (Eq. 33-36), both gradients at the run's own rate, over W_h
+
+Hessian and gradients are those of the whole loss, L2 term included, on the Hessian's batch. Replicas that diverged have
+no end of training, so no spectrum; evaluations whose leading eigenvalue was not finite are left out.
+"""
+
+import sys
+from pathlib import Path
+from typing import List, Optional
+
+from experiments.command_line import OneLineParser
+from experiments.measure.measures import MEASURES, measure
+from experiments.measure.saved_run import MeasureError, SavedRun
+from experiments.plan.config import ConfigError
+from tasks import DataFileError
+
+DEFAULT = "spectrum,power_law,relative_flatness,alignment"
+
+
+def parser() -> OneLineParser:
+    """The command line of `python -m experiments.measure`."""
+    p = OneLineParser("experiments.measure", __doc__)
+    p.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a finished run")
+    p.add_argument("--measure", default=DEFAULT, help=f"some of {','.join(MEASURES)} (default {DEFAULT})")
+    p.add_argument(
+        "--every",
+        type=int,
+        default=1,
+        help="for curves, only evaluations at multiples of as many iterations (default 1)",
+    )
+    return p
+
+
+def main(arguments: Optional[List[str]] = None) -> None:
+    """Command line. Exit codes: 0 done, 1 a file could not be written, 2 bad input."""
+    p = parser()
+    given = p.parse_args(arguments)
+    names = given.measure.split(",")
+    try:
+        for name in names:
+            if name not in MEASURES:
+                raise MeasureError(f"unknown measure '{name}'; known: {', '.join(MEASURES)}")
+        if given.every < 1:
+            raise MeasureError(f"--every is {given.every}; expected a whole number of at least 1")
+        runs = [SavedRun(folder) for folder in given.runs]
+        for run in runs:
+            for name in names:
+                made = measure(run, name, given.every)
+                print(f"{run.folder / name}.csv{'' if made else ' is there already'}", flush=True)
+    except (ValueError, ConfigError, DataFileError) as error:
+        p.error(" ".join(str(error).split()))
+    except OSError as error:
+        p.exit(1, f"{p.prog}: {error}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,161 @@
+"""The measures themselves: each a table over the runs of an ensemble; the command line says what they hold."""
+
+from typing import Callable, Dict, Optional, Tuple
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from experiments.evidence.files import write_whole
+from experiments.measure.saved_run import SavedRun, read_table
+from experiments.plan.config import rate_factor
+
+EIGENVALUES = 200  # the appendix's top 200
+FITTED = (200, 100, 50)
+COMPARED = ("exponential", "lognormal")
+FIT_COLUMNS = ("slope",) + tuple(
+    name
+    for end in ("", "_own")
+    for name in (f"alpha{end}", f"alpha{end}_error", f"xmin{end}", f"decay{end}")
+    + tuple(f"{other}{end}_{number}" for other in COMPARED for number in ("R", "p"))
+)
+
+
+Note = Callable[[str], None]
+
+
+def spectrum(run: SavedRun, every: int, note: Note) -> pd.DataFrame:
+    """seed, learning_rate, rank, eigenvalue, residual, converged, at each replica's last evaluation."""
+    from experiments.measure.curvature import spectrum as leading_part
+
+    rows = []
+    for evaluation, point in run.points(run.last_evaluations()):
+        operator = run.tools().operator(run.config.hessian_of, point)
+        masked = run.task.units if run.config.hessian_of == "W_h" else 0  # the diagonal, whose rows of H are zero
+
+        def products(done, evaluation=evaluation):
+            note(f"seed {run.key(evaluation)['seed']}, {done} products")
+
+        pairs = leading_part(operator, min(EIGENVALUES, operator.shape[0] - masked), products)
+        for rank, values in enumerate(zip(pairs.eigenvalues, pairs.residuals, pairs.converged), 1):
+            found = dict(zip(("eigenvalue", "residual", "converged"), values))
+            rows.append(dict(run.key(evaluation), rank=rank, **found))
+    return pd.DataFrame(rows, columns=["seed", "learning_rate", "rank", "eigenvalue", "residual", "converged"])
+
+
+def power_law(run: SavedRun, every: int, note: Note) -> pd.DataFrame:
+    """Of each replica's spectrum.csv: slope, fits and comparisons, for the top 200, 100 and 50."""
+    found, _ = _table(run, "spectrum", every, note)
+    rows = []
+    for (seed, rate), eigenvalues in found.groupby(["seed", "learning_rate"], sort=False):
+        for top in FITTED:
+            for l2, shift in (("with", 0.0), ("without", run.task.l2)):
+                note(f"seed {seed}, top {top}")
+                fit = _fitted(eigenvalues.eigenvalue.values - shift, top)
+                rows.append(dict(seed=seed, learning_rate=rate, top=top, l2=l2, **fit))
+    return pd.DataFrame(rows, columns=["seed", "learning_rate", "top", "l2", *FIT_COLUMNS, "refused"])
+
+
+def _fitted(eigenvalues: np.ndarray, top: int) -> Dict[str, object]:
+    """The columns of a fit; what products in single precision leave of a zero eigenvalue counts as zero."""
+    from hessian.power_law import power_law as fit
+    from hessian.spectrum import ROUNDING
+
+    rounding = ROUNDING * np.finfo(np.float32).eps * np.abs(eigenvalues).max(initial=0)
+    try:
+        found = fit(np.where(np.abs(eigenvalues) > rounding, eigenvalues, 0), top)
+    except ValueError as error:
+        return dict(dict.fromkeys(FIT_COLUMNS, np.nan), refused=str(error))
+    columns = {"slope": found.slope}
+    for end, density in (("", found.fit), ("_own", found.own)):
+        columns.update({f"alpha{end}": density.alpha, f"alpha{end}_error": density.error})
+        columns.update({f"xmin{end}": density.xmin, f"decay{end}": density.decay})
+        for other in COMPARED:
+            comparison = getattr(density, other)
+            columns.update({f"{other}{end}_R": comparison.ratio, f"{other}{end}_p": comparison.p})
+    return dict(columns, refused="")
+
+
+def relative_flatness(run: SavedRun, every: int, note: Note) -> pd.DataFrame:
+    """seed, learning_rate, iteration, relative_flatness."""
+    rows = []
+    for evaluation, point in run.points(run.evaluations(every)):
+        note(f"iteration {evaluation.iteration}")
+        value = run.tools().relative_flatness(point)
+        rows.append(dict(run.key(evaluation), iteration=evaluation.iteration, relative_flatness=value))
+    return pd.DataFrame(rows, columns=["seed", "learning_rate", "iteration", "relative_flatness"])
+
+
+def alignment(run: SavedRun, every: int, note: Note) -> pd.DataFrame:
+    """Mean |cos| of e = ghat - rho g and of g with the top 5, 10 and 20 eigenvectors; NaN where e or g is zero.
+
+    converged: whether all these eigenvectors are.
+    """
+    from hessian.alignment import TOPS, error_vector
+    from hessian.alignment import alignment as mean_cosines
+    from hessian.spectrum import top_eigenpairs
+
+    rows = []
+    for evaluation, point in run.points(run.evaluations(every)):
+        note(f"iteration {evaluation.iteration}")
+        pairs = top_eigenpairs(run.tools().operator("W_h", point), max(TOPS), "arpack")
+        g, ghat = run.tools().gradients(point)
+        of_error = mean_cosines(error_vector(g, ghat), pairs.eigenvectors)
+        of_gradient = mean_cosines(g, pairs.eigenvectors)
+        for top in TOPS:
+            row = dict(run.key(evaluation), iteration=evaluation.iteration, top=top)
+            row.update(error_alignment=of_error[top], gradient_alignment=of_gradient[top])
+            rows.append(dict(row, converged=bool(np.all(pairs.converged[:top]))))
+    columns = ["seed", "learning_rate", "iteration", "top", "error_alignment", "gradient_alignment", "converged"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def taylor(run: SavedRun, every: int, note: Note) -> pd.DataFrame:
+    """T1, T1_hat, T2, T2_hat with eta_B = eta_e = the rate of the iteration, rho over W_h, and the leading eigenvalue
+    that the run itself measured (of config's hessian_of)."""
+    from hessian.theorem import taylor_terms
+
+    rows = []
+    for evaluation, point in run.points(run.evaluations(every)):
+        note(f"iteration {evaluation.iteration}")
+        key = run.key(evaluation)
+        eta = key["learning_rate"] * rate_factor(run.config, evaluation.iteration)
+        terms = taylor_terms(run.tools().operator("W_h", point), *run.tools().gradients(point), eta, eta)._asdict()
+        terms["rho_W_h"] = terms.pop("rho")
+        rows.append(dict(key, iteration=evaluation.iteration, **terms, eigenvalue=evaluation.eigenvalue))
+    terms = ["T1", "T1_hat", "T2", "T2_hat", "assumption_1", "rho_W_h", "eigenvalue"]
+    return pd.DataFrame(rows, columns=["seed", "learning_rate", "iteration", *terms])
+
+
+MEASURES = {
+    "spectrum": spectrum,
+    "power_law": power_law,
+    "relative_flatness": relative_flatness,
+    "alignment": alignment,
+    "taylor": taylor,
+}
+
+
+def measure(run: SavedRun, name: str, every: int = 1, show_progress: Optional[bool] = None) -> bool:
+    """Takes one measure of a run, unless it is there; returns whether it was not.
+
+    show_progress: None shows it on a terminal only. Raises MeasureError, DataFileError, and ValueError where the
+    measure itself refuses.
+    """
+    disable = None if show_progress is None else not show_progress
+    with tqdm(desc=f"{run.folder.name} {name}", disable=disable, mininterval=1) as bar:
+
+        def note(text):
+            bar.set_postfix_str(text, refresh=False)
+            bar.update()
+
+        return _table(run, name, every, note)[1]
+
+
+def _table(run: SavedRun, name: str, every: int, note: Note) -> Tuple[pd.DataFrame, bool]:
+    """(the measure's table, whether it had to be made)."""
+    path = run.folder / f"{name}.csv"
+    made = not path.is_file()
+    if made:
+        write_whole(path, MEASURES[name](run, every, note).to_csv(index=False).encode())
+    return read_table(path), made

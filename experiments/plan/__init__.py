@@ -1,0 +1,1 @@
+"""What is to be run: configurations, experiment files, learning rates, costs."""

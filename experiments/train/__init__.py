@@ -1,0 +1,1 @@
+"""Trains ensembles with a learning rule and measures curvature along the way."""

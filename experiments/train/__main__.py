@@ -1,0 +1,121 @@
+"""Trains populations with a learning rule and measures curvature along the way.
+
+    python -m experiments.train --task pattern_generation --rule three_factor --seeds 0 1 2 --learning-rate 0.01 0.03
+
+There is a run for every seed and learning rate; those of a small task share a process, a graph and a results folder.
+The results go to OUTPUT/<hash of the configuration>/ (experiments.run_folder says what is in it). What was stopped goes
+on from its last checkpoint when the same command is given again; what is finished is not repeated.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import List, Optional
+
+import yaml
+
+from experiments.command_line import OneLineParser
+from experiments.evidence.run_folder import RunFolderError
+from experiments.plan.config import HESSIAN_DATA, MATRICES, OPTIMIZERS, ConfigError, make_populations
+from experiments.plan.settings_file import read_settings
+from experiments.train.loop import train
+from experiments.train.stop_signals import Stopped
+from rules import known_rules
+from tasks import DataFileError, known_tasks
+
+
+def parser() -> OneLineParser:
+    """The command line of `python -m experiments.train`."""
+    p = OneLineParser("experiments.train", __doc__, argument_default=argparse.SUPPRESS)
+    p.add_argument("--config", help="YAML file with any of the settings below, written with _; options given here win")
+    p.add_argument("--task", help=f"one of: {', '.join(known_tasks())}")
+    p.add_argument("--rule", help=f"one of: {', '.join(known_rules())}")
+    p.add_argument("--seeds", type=int, nargs="+", help="default 0; a run each")
+    p.add_argument(
+        "--learning-rate",
+        "--learning-rates",
+        dest="learning_rates",
+        type=float,
+        nargs="+",
+        help="a run each, for each seed (default: what experiments.sweep chose for task and rule; 0.01 if it did not)",
+    )
+    p.add_argument("--batch-size", type=int, help="default: the task's")
+    p.add_argument("--optimizer", help=f"one of: {', '.join(OPTIMIZERS)} (default sgd)")
+    p.add_argument(
+        "--decay-factor", type=float, help="of the learning rate, every --decay-every iterations (default 1)"
+    )
+    p.add_argument("--decay-every", type=int, help="default 1")
+    p.add_argument("--iterations", type=int, help="the length, or the cap of --until-stable (default: the task's)")
+    p.add_argument("--evaluate-every", type=int, help="iterations between evaluations (default 250)")
+    p.add_argument("--early-every", type=int, help="the same up to iteration --early-until, beside (default 0: no)")
+    p.add_argument("--early-until", type=int, help="default 0")
+    p.add_argument(
+        "--until-stable",
+        action="store_true",
+        help="a run ends when loss and eigenvalue are stable (default on the small tasks)",
+    )
+    p.add_argument("--fixed-length", dest="until_stable", action="store_false", help="the opposite (default on MNIST)")
+    p.add_argument("--stability-tolerance", type=float, help="relative change that counts as stable (default 0.05)")
+    p.add_argument("--window", type=int, help="evaluations that are compared, and that make up the end (default 10)")
+    p.add_argument("--hessian-of", help=f"one of: {', '.join(MATRICES)} (default W_h)")
+    p.add_argument("--hessian-on", help=f"one of: {', '.join(HESSIAN_DATA)} (default default: MNIST's validation set)")
+    p.add_argument("--power-iterations", type=int, help="at most (default 500)")
+    p.add_argument("--parameter", action="append", metavar="NAME=VALUE", help="a parameter of the task's file")
+    p.add_argument(
+        "--threads", type=int, help="of TensorFlow; one process a core, one thread each, is fastest (default 1)"
+    )
+    p.add_argument(
+        "--wait", action="store_true", default=False, help="if another process trains the same, wait instead of failing"
+    )
+    p.add_argument("--output", type=Path, default=Path("results/runs"), help="default results/runs")
+    return p
+
+
+def settings(arguments: argparse.Namespace) -> dict:
+    """The settings of --config, if given, overridden by the command line's. Raises ConfigError."""
+    given = dict(vars(arguments))
+    for name in ("output", "wait"):
+        given.pop(name)
+    path, changed = given.pop("config", None), given.pop("parameter", None)
+    merged = {"seeds": [0]}
+    if path is not None:
+        merged.update(read_settings(Path(path)))
+    merged.update(given)
+    if changed is not None:
+        merged["parameters"] = dict(merged.get("parameters") or {}, **_parameters(changed))
+    for name in ("task", "rule"):
+        if not isinstance(merged.get(name), str):
+            known = known_tasks() if name == "task" else known_rules()
+            raise ConfigError(f"no {name} given; known: {', '.join(known)}")
+    return merged
+
+
+def _parameters(changed: List[str]) -> dict:
+    """['tau_b=30'] -> {'tau_b': 30}, values as YAML reads them. Raises ConfigError."""
+    parameters = {}
+    for text in changed:
+        name, equals, value = text.partition("=")
+        try:
+            parameters[name] = yaml.safe_load(value) if equals else None
+        except yaml.YAMLError:
+            raise ConfigError(f"--parameter {text}: the value cannot be read; expected NAME=VALUE")
+    return parameters
+
+
+def main(arguments: Optional[List[str]] = None) -> None:
+    """Command line. Exit codes: 0 done, 1 failed, 2 bad input, 143 stopped with a checkpoint."""
+    p = parser()
+    given = p.parse_args(arguments)
+    try:
+        for config in make_populations(**settings(given)):
+            print(train(config, given.output, wait=given.wait), flush=True)
+    except (ConfigError, RunFolderError, DataFileError) as error:
+        p.exit(2, f"{p.prog}: {error}\n")
+    except Stopped as error:
+        p.exit(143, f"{p.prog}: {error}\n")
+    except OSError as error:
+        p.exit(1, f"{p.prog}: {error}; what was saved before stays good, the same command goes on from there\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

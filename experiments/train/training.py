@@ -1,0 +1,157 @@
+"""An ensemble in training: its state, its steps, its evaluations, and the history that they leave."""
+
+import math
+from typing import Dict, List
+
+import numpy as np
+import pandas as pd
+
+from experiments.evidence.run_folder import RunFolder
+from experiments.plan.config import FULL_BATCH, Config, rate_factor, replicas, task_of
+from experiments.train.stopping import is_stable
+from tasks import GAP_SIGN, Data, Example, stack_examples
+
+CURVATURE = ("eigenvalue", "rayleigh", "residual")
+MATCH = ("rho", "rho_W_h", "rho_W_x", "rho_data", "cosine")
+RUNNING = "running"  # a replica's status until it is completed, stable, capped or diverged
+
+
+class Training:
+    """A population in training, and its history so far: one row (a dict) an evaluation and replica."""
+
+    def __init__(self, config: Config, folder: RunFolder, data: List[Data]):
+        from experiments.train.ensemble import Population  # imports TensorFlow: not for --help or a bad option
+
+        self.config, self.folder, self.data = config, folder, data
+        self.task, self.members = task_of(config), replicas(config)
+        self.iteration, self.history = 0, []
+        self.status, self.diverged_at = [RUNNING] * len(self.members), [-1] * len(self.members)
+        self._rates = np.array([rate for _, rate in self.members], np.float32)
+        self._hessian_batch = stack_examples([each.hessian_batches[config.hessian_on] for each in data])
+        self._full_batch = stack_examples([each.batch(0, None) for each in data]) if self._is_full_batch() else None
+        measured = self._hessian_batch.x.shape[2]
+        self.population = Population(config, self.task, data[0].training_examples, measured)
+
+    def _is_full_batch(self) -> bool:
+        return self.config.batch_size == FULL_BATCH
+
+    def restore(self) -> None:
+        """Goes back to the last checkpoint, if there is one."""
+        saved = self.folder.checkpoint()
+        if saved is None:
+            return
+        self.iteration = int(saved["iteration"])
+        self.status, self.diverged_at = saved["status"].tolist(), saved["diverged_at"].tolist()
+        columns = saved["columns"].tolist()
+        self.history = [dict(zip(columns, row)) for row in saved["history"]]
+        states = sum(name.startswith("state_") for name in saved)
+        self.population.restore([saved[f"state_{i}"] for i in range(states)])
+
+    def save(self) -> None:
+        """Writes the checkpoint: state, iteration, history. Random numbers are a function of the iteration."""
+        arrays = {f"state_{i}": array for i, array in enumerate(self.population.state())}
+        columns = list(self.history[0])
+        arrays.update(
+            iteration=np.int64(self.iteration),
+            status=np.array(self.status),
+            diverged_at=np.array(self.diverged_at),
+            columns=np.array(columns),
+            history=np.array([[row[name] for name in columns] for row in self.history], np.float64),
+        )
+        self.folder.save_checkpoint(arrays)
+
+    @property
+    def running(self) -> List[int]:
+        """Which replicas still train."""
+        return [replica for replica, status in enumerate(self.status) if status == RUNNING]
+
+    def train_step(self) -> None:
+        """One iteration of the running replicas; notes which of them diverge."""
+        rates = self._rates * np.float32(rate_factor(self.config, self.iteration))
+        rates[[replica for replica, status in enumerate(self.status) if status != RUNNING]] = 0
+        loss, finite = self.population.train(self._batch(), rates)
+        for replica in self.running:
+            if not finite[replica]:
+                self._diverge(replica)
+        self.iteration += 1
+
+    def _batch(self) -> Example:
+        if self._is_full_batch():
+            return self._full_batch
+        return stack_examples([data.batch(self.iteration, self.config.batch_size) for data in self.data])
+
+    def _diverge(self, replica: int) -> None:
+        self.status[replica], self.diverged_at[replica] = "diverged", self.iteration
+
+    def is_evaluated(self) -> bool:
+        """Whether the history has rows for the present iteration."""
+        return bool(self.history) and self.history[-1]["iteration"] == self.iteration
+
+    def evaluate(self) -> None:
+        """Adds a row for each running replica, saves the weights, ends the replicas that are done, saves all."""
+        results = {name: self._evaluate_set(name) for name in self.data[0].sets}
+        curvature = self.population.curvature(self._hessian_batch, self.running)
+        match = self.population.match(self._hessian_batch, self.running)
+        for place, replica in enumerate(self.running):
+            row = self._performances(
+                {name: {k: float(v[replica]) for k, v in r.items()} for name, r in results.items()}
+            )
+            row["power_iterations"] = int(curvature.iterations[place])
+            row["converged"] = bool(curvature.converged[place])
+            row.update({name: float(getattr(curvature, name)[place]) for name in CURVATURE})
+            row.update({name: float(getattr(match, name)[place]) for name in MATCH})
+            seed, rate = self.members[replica]
+            self.history.append(dict(seed=seed, learning_rate=rate, iteration=self.iteration, **row))
+        self.folder.save_weights(self.iteration, self.population.weights()._asdict())
+        self._end_replicas()
+        self.save()
+
+    def _evaluate_set(self, name: str) -> Dict[str, np.ndarray]:
+        parts = zip(*[data.sets[name]() for data in self.data])
+        return self.population.evaluate(stack_examples(part) for part in parts)
+
+    def _performances(self, of: Dict[str, dict]) -> dict:
+        """The columns of one replica that come from evaluating its sets; gaps are larger where worse."""
+        sign, training, test = GAP_SIGN[self.task.performance], of["training"], of["test"]
+        row = {
+            "training_loss": training["loss"],
+            "training_data_loss": training["data_loss"],
+            "test_data_loss": test["data_loss"],
+            "training_performance": training["performance"],
+            "validation_performance": of.get("validation", {}).get("performance", math.nan),
+            "test_performance": test["performance"],
+            "gap": sign * (training["performance"] - test["performance"]),
+            "loss_gap": test["data_loss"] - training["data_loss"],
+        }
+        for name in sorted(set(of) - {"training", "validation", "test"}):
+            row[f"{name}_gap"] = sign * (training["performance"] - of[name]["performance"])
+        return row
+
+    def _end_replicas(self) -> None:
+        """Gives the replicas that have just been evaluated their final status, if they are done."""
+        rows = {(row["seed"], row["learning_rate"]): row for row in self.history if row["iteration"] == self.iteration}
+        for replica in self.running:
+            row = rows[self.members[replica]]
+            if not (math.isfinite(row["training_loss"]) and math.isfinite(row["eigenvalue"])):
+                self._diverge(replica)
+            elif self.config.until_stable and self._is_stable(replica):
+                self.status[replica] = "stable"
+            elif self.iteration == self.config.iterations:
+                self.status[replica] = "capped" if self.config.until_stable else "completed"
+
+    def _is_stable(self, replica: int) -> bool:
+        if self.iteration % self.config.evaluate_every != 0:
+            return False
+        rows = [
+            row
+            for row in self.history
+            if (row["seed"], row["learning_rate"]) == self.members[replica]
+            and row["iteration"] % self.config.evaluate_every == 0
+        ]
+        losses, eigenvalues = ([row[name] for row in rows] for name in ("training_loss", "eigenvalue"))
+        return is_stable(losses, eigenvalues, self.config.window, self.config.stability_tolerance)
+
+    def history_frame(self) -> pd.DataFrame:
+        """The history as a table."""
+        whole = {"seed": int, "iteration": int, "power_iterations": int, "converged": bool}
+        return pd.DataFrame(self.history, columns=list(self.history[0])).astype(whole)

@@ -1,0 +1,1 @@
+"""The whole workflow for an experiment file, by Snakemake."""
