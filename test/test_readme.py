@@ -25,7 +25,7 @@ def copy(tmp_path_factory):
     folder = tmp_path_factory.mktemp("copy")
     for name in ("models", "rules", "tasks", "hessian", "experiments"):
         shutil.copytree(str(HOME / name), str(folder / name))
-    for path in ("rules/attenuated.py", "tasks/accumulation.py"):
+    for path in ("rules/attenuated.py", "rules/fading_traces.py", "tasks/accumulation.py"):
         (folder / path).write_text(printed(path))
     return folder
 
@@ -42,6 +42,16 @@ def test_own_rule_is_found_and_trains(copy):
     assert len(history.splitlines()) == 4 and "attenuated" in run(copy, "experiments.train", "--help")
 
 
+def inspected(copy, rule, p):
+    """dL/dW_h of a problem by a rule of the copy, through experiments.inspect."""
+    np.savez(str(copy / "W.npz"), W_x=p.W_x, W_h=p.W_h, w=p.w, c=p.c[0])
+    np.savez(str(copy / "B.npz"), x=p.x.transpose(1, 0, 2), y=p.y.transpose(1, 0, 2))
+    options = "--loss squared --weights W.npz --batch B.npz --dtype float64 --out G.npz".split()
+    run(copy, "experiments.inspect", "--rule", rule, *options)
+    with np.load(str(copy / "G.npz"), allow_pickle=False) as found:
+        return found["grad_W_h"]
+
+
 def test_own_rule_has_the_gradient_that_it_says(copy):
     p = random_problem(1)
     f, psi = rates(p)
@@ -50,12 +60,17 @@ def test_own_rule_has_the_gradient_that_it_says(copy):
         delta = psi[t] * (err[t] @ p.w.T + df)
         expected += f[t - 1].T @ delta * (1 - np.eye(5))
         df = 0.5 * delta @ p.W_h.T
-    np.savez(str(copy / "W.npz"), W_x=p.W_x, W_h=p.W_h, w=p.w, c=p.c[0])
-    np.savez(str(copy / "B.npz"), x=p.x.transpose(1, 0, 2), y=p.y.transpose(1, 0, 2))
-    options = "--rule attenuated --loss squared --weights W.npz --batch B.npz --dtype float64 --out G.npz".split()
-    run(copy, "experiments.inspect", *options)
-    with np.load(str(copy / "G.npz"), allow_pickle=False) as found:
-        assert found["grad_W_h"] == pytest.approx(expected, rel=1e-10, abs=1e-13)
+    assert inspected(copy, "attenuated", p) == pytest.approx(expected, rel=1e-10, abs=1e-13)
+
+
+def test_own_online_rule_has_the_gradient_that_it_says(copy):
+    p = random_problem(2)
+    f, psi = rates(p)
+    err, expected = errors(p), np.zeros_like(p.W_h)
+    for t in range(1, len(p.x) + 1):
+        trace = sum(0.5 ** (t - 1 - earlier) * f[earlier] for earlier in range(t))
+        expected += trace.T @ (psi[t] * (err[t] @ p.w.T)) * (1 - np.eye(5))
+    assert inspected(copy, "fading_traces", p) == pytest.approx(expected, rel=1e-10, abs=1e-13)
 
 
 def test_own_task_is_trained_swept_and_measured(copy):
