@@ -18,7 +18,7 @@ import numpy as np
 
 from experiments.command_line import OneLineParser
 from experiments.evidence.archives import ArchiveError, read_npz
-from experiments.plan.config import MATRICES
+from experiments.plan.settings import BY_NAME
 from models.initialisation import Weights
 from rules import get_rule, known_rules
 from tasks import get_task, known_tasks
@@ -194,7 +194,7 @@ def parser() -> OneLineParser:
     p.add_argument("--l2", type=float, default=0.0, help="factor of the L2 penalty (default 0)")
     p.add_argument("--truncate", type=int, metavar="X", help="steps that truncated_bptt leaves out")
     p.add_argument("--loss", help=f"one of: {', '.join(LOSSES)} (default: the task's)")
-    p.add_argument("--hessian-of", default="W_h", help=f"one of: {', '.join(MATRICES)} (default W_h)")
+    p.add_argument("--hessian-of", default="W_h", help="W_h or W_x (default W_h)")
     p.add_argument("--top-eigenvalues", type=int, metavar="k", help="also the k of largest magnitude, with their signs")
     p.add_argument("--relative-flatness", action="store_true", help="also the readout's relative flatness")
     p.add_argument("--dtype", default="float32", help="float32 or float64 (default float32)")
@@ -219,7 +219,7 @@ def settings_of(given) -> Settings:
     loss = own if given.loss is None else given.loss
     known = (
         ("loss", loss, LOSSES),
-        ("matrix", given.hessian_of, MATRICES),
+        ("matrix", given.hessian_of, BY_NAME["hessian_of"].choices),
         ("dtype", given.dtype, ("float32", "float64")),
     )
     for name, value, choices in known:

@@ -23,8 +23,9 @@ import pandas as pd
 from experiments.command_line import OneLineParser
 from experiments.evidence.files import write_json
 from experiments.evidence.run_folder import RunFolderError
-from experiments.plan.config import OPTIMIZERS, Config, ConfigError, make_populations, task_of
+from experiments.plan.config import Config, ConfigError, make_populations, task_of
 from experiments.plan.rates import CHOSEN, GRID, chosen
+from experiments.plan.settings import add_options
 from experiments.train.loop import train
 from experiments.train.stop_signals import Stopped
 from rules import known_rules
@@ -32,6 +33,7 @@ from tasks import GAP_SIGN, DataFileError, known_tasks
 
 SEEDS = (9000, 9001, 9002, 9003, 9004)  # no figure's
 BATCH_SIZES = (64, 256, 1024)  # paper, A.3; for tasks that train in batches
+SETTABLE = ("optimizer", "iterations", "evaluate_every")  # of a run's settings
 MEASURES = ("training_performance", "validation_performance", "test_performance", "training_loss")
 
 
@@ -115,7 +117,7 @@ def planned(given) -> List[Config]:
     """The runs of a sweep. Raises ConfigError."""
     if given.rule == "scaled_bptt":
         raise ConfigError("scaled_bptt is not swept: it takes the three-factor rule's learning rate")
-    settings = {"optimizer": given.optimizer, "iterations": given.iterations, "evaluate_every": given.evaluate_every}
+    settings = {name: value for name, value in vars(given).items() if name in SETTABLE}
     configs = make_populations(given.task, given.rule, given.seeds, given.learning_rates, **settings)
     if task_of(configs[0]).batch_size is None:
         return configs
@@ -128,14 +130,12 @@ def parser() -> OneLineParser:
     p = OneLineParser("experiments.sweep", __doc__)
     p.add_argument("--task", required=True, help=f"one of: {', '.join(known_tasks())}")
     p.add_argument("--rule", required=True, help=f"one of: {', '.join(known_rules())}")
-    p.add_argument("--optimizer", default="sgd", help=f"one of: {', '.join(OPTIMIZERS)} (default sgd)")
     p.add_argument("--seeds", type=int, nargs="+", default=SEEDS, help=f"default {SEEDS[0]} to {SEEDS[-1]}")
     p.add_argument("--learning-rates", type=float, nargs="+", default=GRID, help="default: the paper's grid")
     p.add_argument(
         "--batch-sizes", type=int, nargs="+", help="where a task trains in batches: default 64 256 1024 and the task's"
     )
-    p.add_argument("--iterations", type=int, help="default: the task's")
-    p.add_argument("--evaluate-every", type=int, help="default 250")
+    add_options(p, SETTABLE)
     p.add_argument("--output", type=Path, default=Path("results/sweep"), help="run folders (default results/sweep)")
     p.add_argument(
         "--chosen", type=Path, default=CHOSEN, help=f"the file to update (default experiments/{CHOSEN.name})"
@@ -161,7 +161,7 @@ def main(arguments: Optional[List[str]] = None) -> None:
             "evaluate_every": first.evaluate_every,
         }
         performance = task_of(first).performance
-        entry = choose(given.task, given.rule, given.optimizer, evidence(folders), performance, settings)
+        entry = choose(given.task, given.rule, first.optimizer, evidence(folders), performance, settings)
         record(entry, given.chosen)
     except (ConfigError, RunFolderError, DataFileError) as error:
         p.exit(2, f"{p.prog}: {error}\n")

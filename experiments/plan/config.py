@@ -5,13 +5,11 @@ import json
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from experiments.plan.rates import chosen_rate
+from experiments.plan.settings import SETTINGS, positive
 from rules import get_rule
 from tasks import Task, get_task, task_parameters
 
 VERSION = 2  # of the results: raised when the same configuration would give numbers that differ beyond rounding
-OPTIMIZERS = ("sgd", "adam")
-MATRICES = ("W_h", "W_x")
-HESSIAN_DATA = ("default", "training")
 FULL_BATCH = 0  # a batch_size that says: the whole training set at once
 
 
@@ -19,67 +17,14 @@ class ConfigError(ValueError):
     """A configuration that cannot be run; its message is one line for the user."""
 
 
-class Config(NamedTuple):
-    """One population: the same task, rule and settings for every replica, a replica for each seed and learning rate.
-
-    batch_size: 0 for the full batch. decay_factor: what every learning rate is multiplied by every `decay_every`
-    iterations (Figure 5). iterations: the length, or the cap if `until_stable`. evaluate_every: iterations between
-    evaluations; the first is before training, the last after it; every `early_every` as well up to `early_until` (Table
-    1). until_stable: a replica ends when the medians of loss and eigenvalue over the last `window` evaluations and over
-    the `window` before differ by less than `stability_tolerance`, relative; `window` evaluations are also what "at the
-    end of training" means. hessian_of: the matrix whose Hessian is measured, hessian_on: the data it is measured on,
-    power_iterations: at most. threads: of TensorFlow, whose summation order depends on them. parameters: all of the
-    task's.
-    """
-
-    task: str
-    rule: str
-    seeds: List[int]
-    learning_rates: List[float]
-    batch_size: int
-    optimizer: str
-    decay_factor: float
-    decay_every: int
-    iterations: int
-    evaluate_every: int
-    early_every: int
-    early_until: int
-    until_stable: bool
-    stability_tolerance: float
-    window: int
-    hessian_of: str
-    hessian_on: str
-    power_iterations: int
-    threads: int
-    parameters: Dict[str, Any]
-
-
-DEFAULTS = {
-    "optimizer": "sgd",
-    "decay_factor": 1.0,
-    "decay_every": 1,
-    "evaluate_every": 250,
-    "early_every": 0,
-    "early_until": 0,
-    "stability_tolerance": 0.05,
-    "window": 10,
-    "hessian_of": "W_h",
-    "hessian_on": "default",
-    "power_iterations": 500,
-    "threads": 1,
-}
-AT_LEAST = {
-    "batch_size": 0,
-    "decay_every": 1,
-    "iterations": 1,
-    "evaluate_every": 1,
-    "early_every": 0,
-    "early_until": 0,
-    "window": 1,
-    "power_iterations": 1,
-    "threads": 1,
-}
-CHOICES = {"optimizer": OPTIMIZERS, "hessian_of": MATRICES, "hessian_on": HESSIAN_DATA}
+# One ensemble: the same task, rule and settings for every run, one for each seed and learning rate. parameters: all of
+# the task's. The settings between are those of experiments.plan.settings, which says what they are.
+Config = NamedTuple(
+    "Config",
+    [("task", str), ("rule", str), ("seeds", List[int]), ("learning_rates", List[float])]
+    + [(setting.name, setting.kind) for setting in SETTINGS]
+    + [("parameters", Dict[str, Any])],
+)
 
 
 def replicas(config: Config) -> List[Tuple[int, float]]:
@@ -111,24 +56,15 @@ def make_config(
     checked_rule = _found(get_rule, rule)
     if checked_rule.check is not None:
         _found(checked_rule.check, definition.steps, definition.units)
-    defaults = dict(
-        DEFAULTS,
-        batch_size=FULL_BATCH if definition.batch_size is None else definition.batch_size,
-        iterations=definition.iterations.get(rule, definition.iterations["default"]),
-        until_stable=definition.until_stable,
-        parameters=_found(task_parameters, task, parameters)._asdict(),
-    )
-    values = dict(defaults, **given)
-    for name, least in AT_LEAST.items():
-        if not _is_integer(values[name]) or values[name] < least:
-            raise ConfigError(f"{name} is {values[name]}; expected a whole number of at least {least}")
-    for name, known in CHOICES.items():
-        if values[name] not in known:
-            raise ConfigError(f"unknown {name} '{values[name]}'; known: {', '.join(known)}")
-    for name in ("decay_factor", "stability_tolerance"):
-        values[name] = _positive(name, values[name])
-    if not isinstance(values["until_stable"], bool):
-        raise ConfigError(f"until_stable is {values['until_stable']}; expected true or false")
+    of_task = {
+        "batch_size": FULL_BATCH if definition.batch_size is None else definition.batch_size,
+        "iterations": definition.iterations.get(rule, definition.iterations["default"]),
+        "until_stable": definition.until_stable,
+    }
+    defaults = {setting.name: of_task.get(setting.name, setting.default) for setting in SETTINGS}
+    values = {
+        setting.name: _found(setting.checked, given.get(setting.name, defaults[setting.name])) for setting in SETTINGS
+    }
     if definition.batch_size is None and values["batch_size"] != FULL_BATCH:
         raise ConfigError(f"batch_size is {values['batch_size']}; {task} trains on its full batch: leave it out, or 0")
     if definition.batch_size is not None and values["batch_size"] == FULL_BATCH:
@@ -139,8 +75,9 @@ def make_config(
         task=task,
         rule=rule,
         seeds=_different("seeds", seeds, lambda seed: _is_integer(seed) and seed >= 0, "whole numbers from 0 up"),
-        learning_rates=[_positive("learning_rate", rate) for rate in _list("learning_rates", learning_rates)],
-        **{name: values[name] for name in Config._fields[4:]},
+        learning_rates=[_found(positive, "learning_rate", rate) for rate in _list("learning_rates", learning_rates)],
+        parameters=_found(task_parameters, task, parameters)._asdict(),
+        **values,
     )
 
 
@@ -206,14 +143,6 @@ def _different(name, values, valid, expected) -> list:
     if not all(valid(value) for value in found) or len(set(found)) < len(found):
         raise ConfigError(f"{name} are {found}; expected different {expected}")
     return found
-
-
-def _positive(name, value) -> float:
-    """A number above 0 that single precision can hold."""
-    real = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not real or not 1e-30 < value < 1e30:
-        raise ConfigError(f"{name} is {value}; expected a number above 0")
-    return float(value)
 
 
 def _is_integer(value) -> bool:

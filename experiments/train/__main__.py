@@ -16,7 +16,8 @@ import yaml
 
 from experiments.command_line import OneLineParser
 from experiments.evidence.run_folder import RunFolderError
-from experiments.plan.config import HESSIAN_DATA, MATRICES, OPTIMIZERS, ConfigError, make_populations
+from experiments.plan.config import ConfigError, make_populations
+from experiments.plan.settings import add_options
 from experiments.plan.settings_file import read_settings
 from experiments.train.loop import train
 from experiments.train.stop_signals import Stopped
@@ -39,31 +40,8 @@ def parser() -> OneLineParser:
         nargs="+",
         help="a run each, for each seed (default: what experiments.sweep chose for task and rule; 0.01 if it did not)",
     )
-    p.add_argument("--batch-size", type=int, help="default: the task's")
-    p.add_argument("--optimizer", help=f"one of: {', '.join(OPTIMIZERS)} (default sgd)")
-    p.add_argument(
-        "--decay-factor", type=float, help="of the learning rate, every --decay-every iterations (default 1)"
-    )
-    p.add_argument("--decay-every", type=int, help="default 1")
-    p.add_argument("--iterations", type=int, help="the length, or the cap of --until-stable (default: the task's)")
-    p.add_argument("--evaluate-every", type=int, help="iterations between evaluations (default 250)")
-    p.add_argument("--early-every", type=int, help="the same up to iteration --early-until, beside (default 0: no)")
-    p.add_argument("--early-until", type=int, help="default 0")
-    p.add_argument(
-        "--until-stable",
-        action="store_true",
-        help="a run ends when loss and eigenvalue are stable (default on the small tasks)",
-    )
-    p.add_argument("--fixed-length", dest="until_stable", action="store_false", help="the opposite (default on MNIST)")
-    p.add_argument("--stability-tolerance", type=float, help="relative change that counts as stable (default 0.05)")
-    p.add_argument("--window", type=int, help="evaluations that are compared, and that make up the end (default 10)")
-    p.add_argument("--hessian-of", help=f"one of: {', '.join(MATRICES)} (default W_h)")
-    p.add_argument("--hessian-on", help=f"one of: {', '.join(HESSIAN_DATA)} (default default: MNIST's validation set)")
-    p.add_argument("--power-iterations", type=int, help="at most (default 500)")
+    add_options(p)
     p.add_argument("--parameter", action="append", metavar="NAME=VALUE", help="a parameter of the task's file")
-    p.add_argument(
-        "--threads", type=int, help="of TensorFlow; one process a core, one thread each, is fastest (default 1)"
-    )
     p.add_argument(
         "--wait", action="store_true", default=False, help="if another process trains the same, wait instead of failing"
     )

@@ -33,7 +33,7 @@ SHORT = ["--task", "seq_mnist", "--rule", "three_factor", "--learning-rate", "1e
 SHORT += ["--evaluate-every", "10"]
 TINY = ["--task", "pattern_generation", "--rule", "bptt", "--parameter", "steps=8"]
 # long enough to be caught in the act
-SMALL = TINY + ["--learning-rate", "1e-3", "--iterations", "600", "--evaluate-every", "10", "--fixed-length"]
+SMALL = TINY + ["--learning-rate", "1e-3", "--iterations", "600", "--evaluate-every", "10", "--no-until-stable"]
 
 
 def command(*options, output):
@@ -295,7 +295,7 @@ def test_a_population_that_was_killed_goes_on_to_the_same_bits(tmp_path):
 def test_the_end_of_training_is_the_median_over_the_window(tmp_path):
     code, out, _ = train(
         *TINY, "--learning-rate", "0.001", "--iterations", "50", "--evaluate-every", "10", "--window", "3",
-        "--fixed-length", "--early-every", "2", "--early-until", "6", output=tmp_path,
+        "--no-until-stable", "--early-every", "2", "--early-until", "6", output=tmp_path,
     )  # fmt: skip
     assert code == 0
     history = pd.read_csv(str(Path(out.strip()) / "history.csv"), float_precision="round_trip")
