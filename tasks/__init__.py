@@ -27,6 +27,7 @@ class Task(NamedTuple):
     by default when loss and eigenvalue are stable, `iterations` being the cap then.
     population: most replicas that one process trains side by side; 1 where a process each is faster.
     data(random) -> Data: `random(purpose, *index)` gives a numpy RandomState keyed by the run's seed and the purpose.
+    initialisation: what differs from the defaults of models.initialisation.Initialisation.
     """
 
     label: str
@@ -47,6 +48,7 @@ class Task(NamedTuple):
     until_stable: bool
     population: int
     data: Callable
+    initialisation: Dict[str, Any] = {}
 
 
 class Example(NamedTuple):
@@ -95,6 +97,22 @@ def full_batch_data(training: Example, sets: Dict[str, Example]) -> Data:
 
 def _in_one_piece(example: Example) -> Iterator[Example]:
     yield example
+
+
+INITIALISATION = (
+    "recurrent_gain",
+    "input_distribution",
+    "input_scale",
+    "readout_distribution",
+    "readout_scale",
+    "feedback_distribution",
+    "self_connections",
+)
+
+
+def initialisation_of(parameters: NamedTuple) -> Dict[str, Any]:
+    """The initialisation's parameters among a task's."""
+    return {name: value for name, value in parameters._asdict().items() if name in INITIALISATION}
 
 
 def leak(time_constant: float, time_step: float = 1.0) -> float:

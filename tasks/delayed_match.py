@@ -10,7 +10,7 @@ from typing import Callable, NamedTuple
 
 import numpy as np
 
-from tasks import Data, Example, Task, full_batch_data, leak
+from tasks import Data, Example, Task, full_batch_data, initialisation_of, leak
 
 
 class Parameters(NamedTuple):
@@ -23,6 +23,13 @@ class Parameters(NamedTuple):
     delay: int = 16  # of the training trials; paper, A.3
     longest_test_delay: int = 32  # test: every delay from `delay` to this; paper, A.3, whose random draws we average
     cue_size: float = 1.0  # of the input while a cue is shown; ours
+    recurrent_gain: float = 1.0  # of W_h; the library [190]; ours
+    input_distribution: str = "gaussian"  # of W_x; the library [190]; ours
+    input_scale: float = 1.0  # the library [190]; ours
+    readout_distribution: str = "glorot"  # of w; published code
+    readout_scale: float = 1.0  # published code
+    feedback_distribution: str = "as_readout"  # of rflo's feedback; ours
+    self_connections: bool = False  # whether the diagonal of W_h is free; published code
     alpha: float = 0.0  # paper, A.3
     l2: float = 0.0  # ours
     iterations: int = 10000  # at most; ours
@@ -85,4 +92,5 @@ def task(parameters: Parameters) -> Task:
         until_stable=True,
         population=10,
         data=functools.partial(data, parameters),
+        initialisation=initialisation_of(parameters),
     )

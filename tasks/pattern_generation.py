@@ -5,7 +5,7 @@ from typing import Callable, NamedTuple, Tuple
 
 import numpy as np
 
-from tasks import Data, Example, Task, full_batch_data
+from tasks import Data, Example, Task, full_batch_data, initialisation_of
 
 
 class Parameters(NamedTuple):
@@ -21,6 +21,13 @@ class Parameters(NamedTuple):
     most_test_noise_sd: float = 0.2  # sigma is uniform between 0 and this, one a run; paper, A.3
     fixed_test_noise_sd: float = 0.1  # of the gap that is compared between runs of unlike sigma; ours
     test_draws: int = 100  # of the noise; ours
+    recurrent_gain: float = 1.0  # of W_h; the library [190]; ours
+    input_distribution: str = "gaussian"  # of W_x; the library [190]; ours
+    input_scale: float = 1.0  # the library [190]; ours
+    readout_distribution: str = "glorot"  # of w; published code
+    readout_scale: float = 1.0  # published code
+    feedback_distribution: str = "as_readout"  # of rflo's feedback; ours
+    self_connections: bool = False  # whether the diagonal of W_h is free; published code
     alpha: float = 0.0  # paper, A.3
     l2: float = 0.0  # ours
     iterations: int = 20000  # at most; ours
@@ -77,4 +84,5 @@ def task(parameters: Parameters) -> Task:
         until_stable=True,
         population=30,
         data=functools.partial(data, parameters),
+        initialisation=initialisation_of(parameters),
     )

@@ -6,12 +6,13 @@ The images are LeCun, Cortes and Burges' own, in tasks/data/mnist, checked again
 import functools
 import gzip
 import hashlib
+import math
 from pathlib import Path
 from typing import Callable, Iterator, NamedTuple, Tuple
 
 import numpy as np
 
-from tasks import Data, DataFileError, Example, Task
+from tasks import Data, DataFileError, Example, Task, initialisation_of
 
 FOLDER = Path(__file__).parent / "data" / "mnist"
 DIGITS, ROWS, COLUMNS = 10, 28, 28
@@ -25,6 +26,13 @@ class Parameters(NamedTuple):
     validation: int = 5000  # the first training images, as in tensorflow.examples.tutorials.mnist (published code)
     test_noise_sd: float = 0.2  # published code
     hessian_batch: int = 256  # the first validation (or training) images; ours, the size is the published code's
+    recurrent_gain: float = math.sqrt(2)  # of W_h; published code
+    input_distribution: str = "gaussian"  # of W_x; published code
+    input_scale: float = math.sqrt(2)  # published code
+    readout_distribution: str = "glorot"  # of w; published code
+    readout_scale: float = 1.0  # published code
+    feedback_distribution: str = "as_readout"  # of rflo's feedback; ours
+    self_connections: bool = False  # whether the diagonal of W_h is free; published code
     alpha: float = 0.0  # paper, A.3
     l2: float = 1e-2  # published code
     batch_size: int = 256  # paper's grid, A.3; published code
@@ -157,4 +165,5 @@ def task(parameters: Parameters) -> Task:
         until_stable=False,
         population=1,
         data=functools.partial(data, parameters),
+        initialisation=initialisation_of(parameters),
     )

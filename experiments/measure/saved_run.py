@@ -11,7 +11,7 @@ from experiments.evidence.archives import ArchiveError, read_npz
 from experiments.plan.config import Config, from_dict, replicas, task_of
 from experiments.train.data import load_data
 from experiments.train.streams import random_stream
-from models.initialisation import Weights, glorot_uniform
+from models.initialisation import Initialisation, Weights, fixed_feedback
 from tasks import Example, Task
 
 
@@ -106,7 +106,8 @@ class SavedRun:
         if self._data is None:
             self._data = load_data(self.config)
         random = random_stream(self.members[replica][0])
-        feedback = glorot_uniform(random("feedback"), self.task.units, self.task.outputs).astype(np.float32)
+        drawn = Initialisation(**self.task.initialisation)
+        feedback = fixed_feedback(random("feedback"), self.task.units, self.task.outputs, drawn).astype(np.float32)
         examples = self._data[replica].hessian_batches[self.config.hessian_on]
         return Example(*[array[np.newaxis] for array in examples]), feedback[np.newaxis]
 

@@ -14,7 +14,7 @@ from hessian.power_iteration import beginning, power_iteration
 from models import losses
 from models.algebra import merge_time
 from models.cells import make_cell
-from models.initialisation import Weights, glorot_uniform, initial_weights
+from models.initialisation import Initialisation, Weights, fixed_feedback, initial_weights
 from models.network import Batch, Network, plain_loss
 from tasks import Example, Task
 
@@ -109,12 +109,13 @@ class Population:
     def _build(self, config, task, training, measured):
         members = self.members * 2 if self.twice else self.members
         streams = [random_stream(seed) for seed, _ in members]
-        initial = [initial_weights(s("initial_weights"), task.inputs, task.units, task.outputs) for s in streams]
+        drawn, sizes = Initialisation(**task.initialisation), (task.inputs, task.units, task.outputs)
+        initial = [initial_weights(s("initial_weights"), *sizes, drawn) for s in streams]
         variables = [
             tf.Variable(np.stack(arrays), use_resource=True, name=name)
             for name, arrays in zip(Weights._fields, zip(*initial))
         ]
-        feedback = np.stack([glorot_uniform(s("feedback"), task.units, task.outputs) for s in streams])
+        feedback = np.stack([fixed_feedback(s("feedback"), task.units, task.outputs, drawn) for s in streams])
         fixed = tf.constant(feedback, tf.float32)
         weights = Weights(*[variable.read_value() for variable in variables])
         cell = make_cell(task.units, task.adaptive_units, task.alpha, task.beta)

@@ -14,7 +14,7 @@ from experiments.measure.saved_run import SavedRun
 from experiments.plan.config import make_config, replicas, task_of
 from experiments.train.loop import train
 from experiments.train.streams import random_stream
-from models.initialisation import glorot_uniform
+from models.initialisation import fixed_feedback
 
 HOME = Path(__file__).resolve().parents[2]
 CONFIG = make_config(
@@ -50,7 +50,7 @@ def problem_of(folder, replica, iteration):
     example = task.data(random_stream(seed)).batch(0, None)
     with np.load(str(folder / "weights" / f"{iteration:06d}.npz")) as stored:
         weights = {name: stored[name][replica].astype(float) for name in ("W_x", "W_h", "w", "c")}
-    feedback = glorot_uniform(random_stream(seed)("feedback"), task.units, task.outputs)
+    feedback = fixed_feedback(random_stream(seed)("feedback"), task.units, task.outputs)
     return Problem(
         x=example.x.astype(float), y=example.y.astype(float), feedback=feedback, alpha=0.0, beta=0.0,
         a=np.zeros(task.units), loss=task.loss, loss_steps=task.loss_steps, l2=0.05, **weights,

@@ -5,7 +5,7 @@ from explicit import central_differences, data_loss, outputs_of, random_problem,
 from graphs import learning, plain, rule_gradient, run
 
 from models.cells import make_cell
-from models.initialisation import initial_weights
+from models.initialisation import Initialisation, initial_weights
 from rules import known_rules
 
 CELLS = [
@@ -67,8 +67,11 @@ def test_self_connections_have_neither_effect_nor_gradient():
     assert np.all(np.diag(rule_gradient(with_diagonal, "bptt").W_h) == 0)
 
 
+PUBLISHED = Initialisation(recurrent_gain=np.sqrt(2), input_scale=np.sqrt(2))  # sequential MNIST's
+
+
 def test_initial_weights_have_the_published_spread():
-    weights = initial_weights(np.random.RandomState(0), 28, 128, 10)
+    weights = initial_weights(np.random.RandomState(0), 28, 128, 10, PUBLISHED)
     off_diagonal = weights.W_h[~np.eye(128, dtype=bool)]
     assert weights.W_x.std() == pytest.approx(np.sqrt(2 / 28), rel=0.05)
     assert off_diagonal.std() == pytest.approx(np.sqrt(2 / 128), rel=0.05)

@@ -53,7 +53,7 @@ def test_silence_before_a_trial_changes_nothing(data):
     """A network that starts from zero stays there until the first cue, thresholds included."""
     task = get_task("delayed_match")
     with tf.Graph().as_default(), tf.Session() as session:
-        arrays = initial_weights(np.random.RandomState(0), task.inputs, 8, task.outputs, "float64")
+        arrays = initial_weights(np.random.RandomState(0), task.inputs, 8, task.outputs, dtype="float64")
         weights = Weights(*[tf.constant(array[np.newaxis]) for array in arrays])
         found = []
         for example in (data.batch(0, None), next(data.sets["training"]())):
