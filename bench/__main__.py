@@ -1,4 +1,4 @@
-"""What a step costs beside the matrix products that it cannot avoid, and what a population saves; one thread.
+"""What a step costs beside the matrix products that it cannot avoid, and what an ensemble saves; one thread.
 
     python -m bench [--repeats N]
 
@@ -22,7 +22,7 @@ import tensorflow.compat.v1 as tf
 from experiments.command_line import OneLineParser
 from experiments.plan.config import make_config, task_of
 from experiments.train.data import load_data
-from experiments.train.ensemble import Population
+from experiments.train.ensemble import Ensemble
 from experiments.train.streams import random_stream
 from hessian.power_iteration import leading_eigenvalue
 from models import losses
@@ -34,7 +34,7 @@ from tasks import Example, get_task, stack_examples
 BATCH = 256
 RATE = np.array([1e-6], np.float32)
 EQUAL = 4  # products of every replica; none of them is done before
-POPULATIONS = (("pattern_generation", 30), ("delayed_match", 10))
+ENSEMBLES = (("pattern_generation", 30), ("delayed_match", 10))
 
 
 def milliseconds(call: Callable) -> float:
@@ -91,25 +91,25 @@ def one_thread() -> tf.ConfigProto:
     return tf.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
 
 
-def single_runs(task: str, replicas: int) -> List[Tuple[Population, Example]]:
-    """(a population of `replicas` seeds, its batch), and (one that holds a single network, the first one's batch)."""
+def single_runs(task: str, replicas: int) -> List[Tuple[Ensemble, Example]]:
+    """(an ensemble of `replicas` seeds, its batch), and (one that holds a single network, the first one's batch)."""
     found = []
     for count in (replicas, 1):
         config = make_config(task, "bptt", list(range(count)), [1e-6])
-        # a population of one is padded to two where it is used; here a single run is one
+        # an ensemble of one is padded to two where it is used; here a single run is one
         data = load_data(config)
         batch = stack_examples([each.batch(0, None) for each in data])
         size = batch.x.shape[2]
-        found.append((Population(config, task_of(config)._replace(population=1), size, size), batch))
+        found.append((Ensemble(config, task_of(config)._replace(ensemble_size=1), size, size), batch))
     return found
 
 
-def compare_population(task: str, size: int, repeats: int) -> None:
-    """Prints how many times the throughput of single runs a population has, in steps and in eigenvalues."""
+def compare_ensemble(task: str, size: int, repeats: int) -> None:
+    """Prints how many times the throughput of single runs an ensemble has, in steps and in eigenvalues."""
     (many, batches), (one, batch) = single_runs(task, size)
     rates = np.full(size, 1e-6, np.float32)
     times = in_turns(repeats, lambda: many.train(batches, rates), lambda: one.train(batch, rates[:1]))
-    report(f"{task}, {size} single steps", size * times[:, 1], "their population's step", times[:, 0])
+    report(f"{task}, {size} single steps", size * times[:, 1], "their ensemble's step", times[:, 0])
     for name, most in (("eigenvalues", many.power_iterations), (f"x {EQUAL} products", EQUAL)):
         many.power_iterations = one.power_iterations = most
         together, alone = [], []
@@ -119,7 +119,7 @@ def compare_population(task: str, size: int, repeats: int) -> None:
         report(f"{task}, {size} {name}", np.array(alone[1:]), "the same at once", np.array(together[1:]))
 
 
-def eigenvalue_alone(many: Population, one: Population, batches: Example, replica: int) -> float:
+def eigenvalue_alone(many: Ensemble, one: Ensemble, batches: Example, replica: int) -> float:
     """Milliseconds for the leading eigenvalue of one replica of `many`, in the graph of `one`."""
     part = slice(replica, replica + 1)
     one.restore([array[part] for array in many.state()])
@@ -133,11 +133,11 @@ def power_iterations(example: Example, task) -> Callable[[int], int]:
     with tf.Graph().as_default() as graph:
         initial = initial_weights(np.random.RandomState(0), task.inputs, task.units, task.outputs)
         weights = Weights(*[tf.Variable(array[np.newaxis], use_resource=True).read_value() for array in initial])
-        network = Network(make_cell(task.units), getattr(losses, task.loss), task.loss_steps, task.l2)
+        network = Network(make_cell(task.units), getattr(losses, task.loss), task.supervised_steps, task.l2)
         batch = Batch(*[tf.placeholder(tf.float32, array.shape) for array in example])
         most = tf.placeholder(tf.int32, [])
         start = tf.Variable(tf.random.normal(weights.W_h.shape, seed=0), use_resource=True).read_value()
-        found = leading_eigenvalue(plain_loss(network, weights, batch).whole, weights.W_h, start, most)
+        found = leading_eigenvalue(plain_loss(network, weights, batch).total, weights.W_h, start, most)
         session = tf.Session(graph=graph, config=one_thread())
         session.run(tf.global_variables_initializer())
         call = session.make_callable([found.iterations, found.eigenvalue], list(batch) + [most])
@@ -178,11 +178,11 @@ def main(arguments: Optional[List[str]] = None) -> int:
     batch = data.batch(0, BATCH)
     example = Example(*[array[np.newaxis] for array in batch])
     bare = BareProducts(task.steps, BATCH, task.inputs, task.units)
-    bptt = Population(make_config("seq_mnist", "bptt", [0], [1e-6]), task)
+    bptt = Ensemble(make_config("seq_mnist", "bptt", [0], [1e-6]), task)
     times = in_turns(repeats, lambda: bptt.train(example, RATE), bare.step)
     report("bptt step", times[:, 0], "its bare products", times[:, 1])
     for rule in ("three_factor", "rflo", "mdgl", "truncated_bptt(14)", "scaled_bptt"):
-        other = Population(make_config("seq_mnist", rule, [0], [1e-6]), task)
+        other = Ensemble(make_config("seq_mnist", rule, [0], [1e-6]), task)
         times = in_turns(repeats, lambda p=other: p.train(example, RATE), lambda: bptt.train(example, RATE))
         report(f"{rule} step", times[:, 0], "a bptt step", times[:, 1])
         other.close()
@@ -193,8 +193,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
     product = (times[:, 1] - times[:, 0]) / 10
     report("Hessian-vector product", product, "its bare products", times[:, 2])
     report("eigenvalue, 20 products", times[:, 0] + 19 * product, "one product in its loop", product)
-    for small, size in POPULATIONS:
-        compare_population(small, size, repeats)
+    for small, size in ENSEMBLES:
+        compare_ensemble(small, size, repeats)
     return 0
 
 

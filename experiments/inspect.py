@@ -138,7 +138,7 @@ def inspect(brought: Brought, settings: Settings) -> Dict[str, np.ndarray]:
     import tensorflow.compat.v1 as tf
 
     from experiments.measure.curvature import readout, relative_flatness, spectrum
-    from experiments.train.gradients import match, rule_gradient
+    from experiments.train.gradients import compare, rule_gradient
     from hessian.operator import HessianOperator
     from hessian.power_iteration import leading_eigenvalue
     from models import losses
@@ -149,8 +149,8 @@ def inspect(brought: Brought, settings: Settings) -> Dict[str, np.ndarray]:
     loss, last_only = LOSSES[settings.loss]
     steps, units = brought.x.shape[1], brought.weights.W_h.shape[1]
     cell = make_cell(units, settings.adaptive_units, settings.alpha, settings.beta)
-    loss_steps = (steps,) if last_only else tuple(range(1, steps + 1))
-    network = Network(cell, getattr(losses, loss), loss_steps, settings.l2)
+    supervised_steps = (steps,) if last_only else tuple(range(1, steps + 1))
+    network = Network(cell, getattr(losses, loss), supervised_steps, settings.l2)
     options = tf.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
     with tf.Graph().as_default(), tf.Session(config=options) as session:
         weights = Weights(*[tf.constant(array) for array in brought.weights])
@@ -159,11 +159,11 @@ def inspect(brought: Brought, settings: Settings) -> Dict[str, np.ndarray]:
         used = rule_gradient(network, weights, batch, settings.rule, fixed)
         matrix = getattr(weights, settings.hessian_of)
         start = np.random.RandomState(0).normal(size=matrix.shape.as_list()).astype(settings.dtype)
-        plain = plain_loss(network, weights, batch).whole
+        plain = plain_loss(network, weights, batch).total
         leading = leading_eigenvalue(plain, matrix, tf.constant(start))
-        results = {"loss": exact.losses.whole, **match(exact, used)._asdict()}
-        results.update({f"grad_{name}": gradient for name, gradient in used.whole._asdict().items()})
-        results.update({f"bptt_grad_{name}": gradient for name, gradient in exact.whole._asdict().items()})
+        results = {"loss": exact.losses.total, **compare(exact, used)._asdict()}
+        results.update({f"grad_{name}": gradient for name, gradient in used.total._asdict().items()})
+        results.update({f"bptt_grad_{name}": gradient for name, gradient in exact.total._asdict().items()})
         results.update({name: getattr(leading, name) for name in ("rayleigh", "iterations", "residual", "converged")})
         results["leading_eigenvalue"] = leading.eigenvalue
         found = {name: value[0] for name, value in session.run(results).items()}
@@ -206,7 +206,7 @@ def settings_of(given) -> Settings:
     """The settings of a command line. Raises ValueError with one line."""
     task = get_task(given.task)
     own = next(
-        name for name, (loss, last) in LOSSES.items() if loss == task.loss and last == (len(task.loss_steps) == 1)
+        name for name, (loss, last) in LOSSES.items() if loss == task.loss and last == (len(task.supervised_steps) == 1)
     )
     rule = given.rule
     if given.truncate is not None:

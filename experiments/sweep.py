@@ -6,9 +6,9 @@ Every rate of the grid is trained with seeds that serve no figure. A setting at 
 where that leaves none, because some initial network explodes at every rate, those at which the fewest diverge are
 (ours). Of the candidates the one with the best mean validation performance is taken, or training performance where a
 task has no validation set; ties go to the lower training loss, then to the smaller rate. The choice goes with its
-evidence to experiments/chosen_rates.json, which experiments.train and the workflow read: the rate that is best at the
-batch size of a run, which stays the published one for all rules unless a run asks for another, so that rules differ in
-nothing else (ours). scaled_bptt is not swept: it takes the three-factor rule's rate (Eq. 36).
+evidence to experiments/chosen_learning_rates.json, which experiments.train and the workflow read: the learning rate
+that is best at the batch size of a run, which stays the published one for all rules unless a run asks for another, so
+that rules differ in nothing else (ours). scaled_bptt is not swept: it takes the three-factor rule's (Eq. 36).
 """
 
 import fcntl
@@ -23,8 +23,8 @@ import pandas as pd
 from experiments.command_line import OneLineParser
 from experiments.evidence.files import write_json
 from experiments.evidence.run_folder import RunFolderError
-from experiments.plan.config import Config, ConfigError, make_populations, task_of
-from experiments.plan.rates import CHOSEN, GRID, chosen
+from experiments.plan.config import Config, ConfigError, make_ensembles, task_of
+from experiments.plan.learning_rates import CHOSEN, GRID, chosen
 from experiments.plan.settings import add_options
 from experiments.train.loop import train
 from experiments.train.stop_signals import Stopped
@@ -74,8 +74,8 @@ def best(candidates: pd.DataFrame, criterion: str, sign: int) -> pd.Series:
 
 
 def choose(task: str, rule: str, optimizer: str, runs: pd.DataFrame, performance: str, settings: dict) -> dict:
-    """The entry of chosen_rates.json: the choice, the one by test performance (the paper has both), both again at each
-    batch size, the evidence."""
+    """The entry of chosen_learning_rates.json: the choice, the one by test performance (the paper has both), both again
+    at each batch size, the evidence."""
     means = table(runs)
     criterion = "training_performance" if means.validation_performance.isna().all() else "validation_performance"
     sign = GAP_SIGN[performance]
@@ -118,7 +118,7 @@ def planned(given) -> List[Config]:
     if given.rule == "scaled_bptt":
         raise ConfigError("scaled_bptt is not swept: it takes the three-factor rule's learning rate")
     settings = {name: value for name, value in vars(given).items() if name in SETTABLE}
-    configs = make_populations(given.task, given.rule, given.seeds, given.learning_rates, **settings)
+    configs = make_ensembles(given.task, given.rule, given.seeds, given.learning_rates, **settings)
     if task_of(configs[0]).batch_size is None:
         return configs
     sizes = given.batch_sizes or sorted({*BATCH_SIZES, configs[0].batch_size})
@@ -151,7 +151,7 @@ def main(arguments: Optional[List[str]] = None) -> None:
         configs = planned(given)
         folders = []
         for number, config in enumerate(configs, 1):
-            print(f"{number} of {len(configs)} populations", file=sys.stderr, flush=True)
+            print(f"{number} of {len(configs)} ensembles", file=sys.stderr, flush=True)
             folders.append(train(config, given.output))
         first = configs[0]
         settings = {

@@ -1,7 +1,7 @@
 """Mean lines along training, histograms and scatters: the panels that several figures share.
 
-A replica that has stopped keeps its last value to the end of its group's longest, so that the mean does not jump when
-one stops; diverged replicas are left out and counted in the legend.
+A run that has stopped keeps its last value to the end of its group's longest, so that the mean does not jump when
+one stops; diverged runs are left out and counted in the legend.
 """
 
 from typing import Callable, Dict, Iterable, List
@@ -26,7 +26,7 @@ LOG_CAPTION = "Mean and standard deviation are those of the logarithm, as the ax
 
 
 def held_curves(rows: pd.DataFrame, column: str) -> pd.DataFrame:
-    """`column` of one group as [replica, iteration]; diverged replicas out, finished ones held at their last value."""
+    """`column` of one group as [run, iteration]; diverged runs out, finished ones held at their last value."""
     kept = rows[rows.status != "diverged"]
     kept = kept.assign(value=pd.to_numeric(kept[column])).dropna(subset=["value"])
     if kept.empty:
@@ -55,13 +55,13 @@ def mean_curve(rows: pd.DataFrame, column: str, logarithmic: bool) -> pd.DataFra
 
 
 def counts(rows: pd.DataFrame) -> tuple:
-    """(replicas diverged, replicas in all) of a table with columns KEY and status."""
+    """(runs diverged, runs in all) of a table with columns KEY and status."""
     status = rows.drop_duplicates(KEY).status
     return int((status == "diverged").sum()), len(status)
 
 
 def counted(rows: pd.DataFrame) -> str:
-    """What a legend says of a group's number of replicas: those drawn, and those that diverged."""
+    """What a legend says of a group's number of runs: those drawn, and those that diverged."""
     diverged, total = counts(rows)
     return f"n = {total - diverged}{lost_remark(diverged, total)}"
 
@@ -148,7 +148,7 @@ def histograms(axis: plt.Axes, groups: Dict[str, np.ndarray], styles: Dict[str, 
 
 
 def gap_histograms(axis: plt.Axes, table: pd.DataFrame) -> None:
-    """Distributions of the gap of one task's replicas by rule, each rule's training performance beside its name."""
+    """Distributions of the gap of one task's runs by rule, each rule's training performance beside its name."""
     groups = by_rule(table)
     styles = styles_of(groups)
     for rule, group in groups.items():
@@ -159,7 +159,7 @@ def gap_histograms(axis: plt.Axes, table: pd.DataFrame) -> None:
 def scatter(axis: plt.Axes, groups: Dict[str, pd.DataFrame], styles: Dict[str, dict], label: str) -> dict:
     """Gap against leading eigenvalue at the end, and their correlation over all groups, on which it reports.
 
-    groups: {name: replicas with end_eigenvalue, end_gap}; without a positive eigenvalue there is no place on the axis.
+    groups: {name: runs with end_eigenvalue, end_gap}; without a positive eigenvalue there is no place on the axis.
     """
     points = {name: curvature_and_gap(table) for name, table in groups.items()}
     pooled = np.concatenate(list(points.values())) if points else np.empty((0, 2))

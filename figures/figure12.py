@@ -24,7 +24,7 @@ WITHIN = ("bptt", "three_factor")
 
 
 def draw(results: Results) -> tuple:
-    """(picture, {"": A and B, a row a replica, "_correlations": a row a task and rule, "_c": a row an iteration})."""
+    """(picture, {"": A and B, a row a run, "_correlations": a row a task and rule, "_c": a row an iteration})."""
     table, history = ended(results, "figure12", "rates"), histories(results, "figure12", "triple")
     table, history = table[table.rule.isin(WITHIN)], history[history.rule.isin(STEP_RULES)]
     tasks = task_columns([*table.task, *history.task])

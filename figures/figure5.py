@@ -27,7 +27,7 @@ STYLES["Three-factor, scheduled"] = {"label": "Three-factor, scheduled", "color"
 
 
 def draw(results: Results) -> tuple:
-    """(picture, {"": a row a task, group and iteration, "_replicas": a row a replica, "_groups": a row a group})."""
+    """(picture, {"": a row a task, group and iteration, "_runs": a row a run, "_groups": a row a group})."""
     history = {role: histories(results, "figure5", role) for role in ROLES}
     table = {role: ended(results, "figure5", role) for role in ROLES}
     everything = pd.concat(table.values(), ignore_index=True)
@@ -41,7 +41,7 @@ def draw(results: Results) -> tuple:
         histograms(axes[1][column], values, STYLES, gap_label(everything[everything.task == task]))
     axes[0][0].set_ylabel("Leading Hessian eigenvalue\n(mean and sd of its log)")
     tables = {"": pd.concat(drawn, ignore_index=True)[CURVE_COLUMNS]}
-    return picture, {**tables, "_replicas": everything, "_groups": group_rows(everything)}
+    return picture, {**tables, "_runs": everything, "_groups": group_rows(everything)}
 
 
 def _groups(tables: Dict[str, pd.DataFrame], task: str) -> Dict[str, pd.DataFrame]:

@@ -28,7 +28,7 @@ LAW_COLUMNS = ["top", "l2", "slope", "alpha", "alpha_error", "decay"]
 
 
 def draw(results: Results) -> tuple:
-    """(picture, {"": a row a task, rule and rank, "_slopes": a row a replica and fit})."""
+    """(picture, {"": a row a task, rule and rank, "_slopes": a row a run and fit})."""
     spectra = _published(measures(results, "figure7", "main", "spectrum.csv", ["rank", "eigenvalue"]))
     laws = _published(measures(results, "figure7", "main", "power_law.csv", LAW_COLUMNS))
     tasks = task_columns([*spectra.task, *laws.task])
@@ -80,7 +80,7 @@ def _slopes(axis, rows: pd.DataFrame) -> None:
         shift = 0.16 * (position - (len(groups) - 1) / 2)
         for place, top in enumerate(TOPS):
             values = finite(group[group.top == top].slope)
-            # side by side in the order of the replicas: the same place for the same data
+            # side by side in the order of the runs: the same place for the same data
             spread = np.linspace(-0.05, 0.05, len(values)) if len(values) > 1 else np.zeros(len(values))
             axis.plot(place + shift + spread, values, ".", markersize=3, alpha=0.6, color=styles[rule]["color"])
             if len(values):

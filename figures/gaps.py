@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 
 from figures.measures import finite
-from figures.runs import KEY, Results, replicas
+from figures.runs import KEY, Results, runs
 from figures.style import rule_order, truncated_steps
 
-REPLICA_COLUMNS = ["task", "role", "rule", *KEY, "status", "end_eigenvalue", "end_gap", "end_loss_gap"]
-REPLICA_COLUMNS += ["end_fixed_noise_gap", "end_training_performance"]
+RUN_COLUMNS = ["task", "role", "rule", *KEY, "status", "end_eigenvalue", "end_gap", "end_loss_gap"]
+RUN_COLUMNS += ["end_fixed_noise_gap", "end_training_performance"]
 # a plain label where all runs of a task measure accuracy; larger is worse either way
 LABELS = {"accuracy": "Generalisation gap (accuracy)", "mean_squared_error": "Generalisation gap (error)"}
 
@@ -19,20 +19,20 @@ def is_published_rule(rule: str) -> bool:
 
 
 def ended(results: Results, figure: str, role: str) -> pd.DataFrame:
-    """The role's replicas with the columns that gap figures write, in the order of the paper's rules."""
-    table = replicas(results, figure, role).assign(role=role)
+    """The role's runs with the columns that gap figures write, in the order of the paper's rules."""
+    table = runs(results, figure, role).assign(role=role)
     order = [rule_order(rule) for rule in table.rule]
     table = table.assign(order=order).sort_values(["task", "order", *KEY], kind="stable")
-    return table[[*REPLICA_COLUMNS, "performance"]]
+    return table[[*RUN_COLUMNS, "performance"]]
 
 
 def gaps(table: pd.DataFrame) -> np.ndarray:
-    """The gaps of the replicas that did not diverge."""
+    """The gaps of the runs that did not diverge."""
     return finite(pd.to_numeric(table.end_gap.where(table.status != "diverged"), errors="coerce"))
 
 
 def gap_label(table: pd.DataFrame) -> str:
-    """Axis label for one task's replicas."""
+    """Axis label for one task's runs."""
     return LABELS.get(table.performance.iloc[0], "Generalisation gap") if len(table) else ""
 
 

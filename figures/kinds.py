@@ -1,4 +1,4 @@
-"""The statistic of each kind of claim: groups of replicas in; effect, interval and test out.
+"""The statistic of each kind of claim: groups of runs in; effect, interval and test out.
 
 Each function takes (groups, claim, settings, random), claim and settings as in published.json, and gives what it adds
 to the claim's row: effect_name, effect, its interval (low, high), test, detail, and what figures.verdicts judges by:
@@ -17,7 +17,7 @@ from figures.runs import KEY
 
 
 class Group(NamedTuple):
-    """One group of a claim. values: the finite ones; table: all replicas of role, task and rule, with `value`."""
+    """One group of a claim. values: the finite ones; table: all runs of role, task and rule, with `value`."""
 
     label: str
     values: np.ndarray
@@ -25,12 +25,12 @@ class Group(NamedTuple):
 
     @property
     def diverged(self) -> int:
-        """How many replicas diverged; they have no value."""
+        """How many runs diverged; they have no value."""
         return int((self.table.status == "diverged").sum())
 
     @property
     def runs(self) -> set:
-        """Which replicas these are, as (run, seed, learning rate)."""
+        """Which runs these are, as (run, seed, learning rate)."""
         return set(self.table[KEY].itertuples(index=False, name=None))
 
     @property
@@ -40,7 +40,7 @@ class Group(NamedTuple):
 
 
 def performances(group: Group, performance: str) -> np.ndarray:
-    """End training performances of the replicas that did not diverge; the logarithms of errors."""
+    """End training performances of the runs that did not diverge; the logarithms of errors."""
     ended = group.table[group.table.status != "diverged"]
     kept = finite(pd.to_numeric(ended.end_training_performance, errors="coerce"))
     return np.log(kept[kept > 0]) if performance == "mean_squared_error" else kept
@@ -53,7 +53,7 @@ def comparable_margin(performance: str, settings: dict) -> float:
 
 
 def _greater(groups, claim, settings, random):
-    if groups[0].runs == groups[1].runs:  # two measures of the same replicas are not independent samples
+    if groups[0].runs == groups[1].runs:  # two measures of the same runs are not independent samples
         return _greater_in_pairs(groups, claim, settings, random)
     first, second = groups[0].values, groups[1].values
     low, high = statistics.interval(statistics.dominance, [first, second], random)
@@ -86,7 +86,7 @@ def _greater_in_pairs(groups, claim, settings, random):
 
 
 def _pairs(first: Group, second: Group, on: List[str], logarithmic: bool) -> np.ndarray:
-    """First minus second over what both have of `on`, such as seeds; none where that is not one replica of each."""
+    """First minus second over what both have of `on`, such as seeds; none where that is not one run of each."""
     sides = [group.table.dropna(subset=["value"]).set_index(on).value.astype(float) for group in (first, second)]
     if not all(side.index.is_unique for side in sides):
         return np.array([])
@@ -226,7 +226,7 @@ def _against_threshold(sign: int) -> Callable:
             "test": "one-sample t",
             "p": statistics.one_sample_p(values, threshold),
             "negligible": 0.0,
-            "detail": f"{int(np.sum(sign * (values - threshold) > 0))} of {len(values)} replicas on the claimed side",
+            "detail": f"{int(np.sum(sign * (values - threshold) > 0))} of {len(values)} runs on the claimed side",
         }
 
     return outcome
@@ -234,7 +234,7 @@ def _against_threshold(sign: int) -> Callable:
 
 def _within_bound(groups, claim, settings, random):
     """A bound on every run: how many end beyond it counts, not how far their mean lies within it."""
-    values, most = groups[0].values, settings["most_beyond"]
+    values, most = groups[0].values, settings["max_beyond"]
     count, n = int((values > claim["threshold"]).sum()), len(values)
     low, high = statistics.share_interval(count, n)
     return {
@@ -257,10 +257,10 @@ def _all_converged(groups, claim, settings, random):
         "effect": float(share.mean()),
         "low": float(share.min()),
         "high": float(share.max()),
-        "test": "none: one exception refutes it (the interval is the worst and the best replica)",
+        "test": "none: one exception refutes it (the interval is the worst and the best run)",
         "band_low": 1.0,
         "band_high": 1.0,
-        "detail": f"{int((share < 1).sum())} of {len(share)} replicas have an evaluation that did not converge",
+        "detail": f"{int((share < 1).sum())} of {len(share)} runs have an evaluation that did not converge",
     }
 
 

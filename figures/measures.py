@@ -1,4 +1,4 @@
-"""One number a replica: what claims and figures compare."""
+"""One number a run: what claims and figures compare."""
 
 import re
 from typing import Callable, Dict
@@ -6,15 +6,15 @@ from typing import Callable, Dict
 import numpy as np
 import pandas as pd
 
-from figures.runs import KEY, Results, ends, histories, measures, replicas
+from figures.runs import KEY, Results, ends, histories, measures, runs
 
 
-def replica_values(results: Results, figure: str, role: str, measure: str) -> pd.DataFrame:
-    """The role's replicas (figures.runs.replicas) with a column `value`: nan if diverged or not measured.
+def run_values(results: Results, figure: str, role: str, measure: str) -> pd.DataFrame:
+    """The role's runs (figures.runs.runs) with a column `value`: nan if diverged or not measured.
 
     measure: a name in MEASURES, or slope_K, gradient_alignment_K, error_alignment_K for the top K. Raises KeyError.
     """
-    table = replicas(results, figure, role)
+    table = runs(results, figure, role)
     if table.empty:
         return table.assign(value=np.nan)
     name, top = re.match(r"(.*?)_?(\d*)$", measure).groups()
@@ -28,7 +28,7 @@ def replica_values(results: Results, figure: str, role: str, measure: str) -> pd
 
 
 def _trained_early(table: pd.DataFrame, results: Results, figure: str, role: str) -> pd.DataFrame:
-    """The replicas with the training performance of the evaluation that was taken for the end of training."""
+    """The runs with the training performance of the evaluation that was taken for the end of training."""
     taken = early_stopped(results, figure, role)[[*KEY, "training_performance"]]
     taken = taken.rename(columns={"training_performance": "end_training_performance"})
     return table.drop(columns="end_training_performance").merge(taken, on=KEY, how="left")
@@ -37,10 +37,10 @@ def _trained_early(table: pd.DataFrame, results: Results, figure: str, role: str
 def early_stopped(results: Results, figure: str, role: str) -> pd.DataFrame:
     """BPTT's first evaluation at or above the mean end test performance of the three-factor rule (Table 1).
 
-    One row a BPTT replica that gets there, columns KEY, iteration, test_performance, training_performance, eigenvalue,
+    One row a BPTT run that gets there, columns KEY, iteration, test_performance, training_performance, eigenvalue,
     gap, loss_gap, target.
     """
-    ended = replicas(results, figure, role)
+    ended = runs(results, figure, role)
     target = ended[(ended.rule == "three_factor") & (ended.status != "diverged")].end_test_performance.mean()
     history = histories(results, figure, role)
     reached = history[(history.rule == "bptt") & (history.test_performance.astype(float) >= target)]
@@ -51,7 +51,7 @@ def early_stopped(results: Results, figure: str, role: str) -> pd.DataFrame:
 
 def _column(name: str, factor: float = 1.0) -> Callable:
     def value(results, figure, role):
-        return factor * pd.to_numeric(replicas(results, figure, role).set_index(KEY)[name], errors="coerce")
+        return factor * pd.to_numeric(runs(results, figure, role).set_index(KEY)[name], errors="coerce")
 
     return value
 
@@ -84,7 +84,7 @@ def _rho(results: Results, figure: str, role: str) -> pd.Series:
 
 
 def _converged(results: Results, figure: str, role: str) -> pd.Series:
-    """Share of a replica's evaluations whose power iteration converged."""
+    """Share of a run's evaluations whose power iteration converged."""
     history = histories(results, figure, role)
     return history.converged.astype(float).groupby([history[name] for name in KEY]).mean()
 
@@ -134,7 +134,7 @@ LOGARITHMIC = ("eigenvalue", "early_eigenvalue", "bound_ratio", "rho")
 
 
 def curvature_and_gap(table: pd.DataFrame) -> np.ndarray:
-    """[n, 2]: log10 of the end eigenvalue, and the end gap, of the replicas that did not diverge and have both.
+    """[n, 2]: log10 of the end eigenvalue, and the end gap, of the runs that did not diverge and have both.
 
     A Hessian of zero has no logarithm.
     """

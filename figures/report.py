@@ -18,7 +18,7 @@ import jinja2
 import pandas as pd
 
 from figures.command import figure_command
-from figures.runs import Results, RunsError, load, replicas, run_names
+from figures.runs import Results, RunsError, ensemble_names, load, runs
 from figures.style import rule_label, rule_order, task_label
 from figures.verdicts import read_published
 
@@ -125,16 +125,16 @@ def _claims(rows) -> List[dict]:
 
 
 def _settings_of(results: Results, roles: List[tuple]) -> List[dict]:
-    """One row a role, task, rule and settings: rates, replicas, diverged, capped, lost runs, hours in all."""
+    """One row a role, task, rule and settings: rates, runs, diverged, capped, lost runs, hours in all."""
     rows = []
     for figure, role in roles:
-        table = replicas(results, figure, role)
+        table = runs(results, figure, role)
         keys = ["task", "rule", *SETTINGS]
         # a setting that a task does not have is None, which grouping would drop
         table = table.assign(**{key: table[key].fillna("–") for key in keys})
         for values, group in table.groupby(keys, sort=False):
             rates = sorted(set(group.learning_rate.astype(float)))
-            row = dict(zip(keys, values), role=role, replicas=len(group), hours=float(group.hours.astype(float).sum()))
+            row = dict(zip(keys, values), role=role, runs=len(group), hours=float(group.hours.astype(float).sum()))
             row.update(
                 task=task_label(row["task"]), rule=rule_label(row["rule"]), order=(row["task"], rule_order(row["rule"]))
             )
@@ -143,7 +143,7 @@ def _settings_of(results: Results, roles: List[tuple]) -> List[dict]:
             row["iterations"] = int(pd.to_numeric(group.get("final_iteration", pd.Series([0]))).max())
             row["constant"] = float(row["decay_factor"]) == 1.0 if row["decay_factor"] != "–" else True
             rows.append(row)
-        lost = [name for name in run_names(results, figure, role) if name in results.lost]
+        lost = [name for name in ensemble_names(results, figure, role) if name in results.lost]
         if lost:
             rows.append({"role": role, "lost": lost, "order": ("~", (0,))})
     return sorted(rows, key=lambda row: (row["role"], row["order"]))
@@ -156,10 +156,10 @@ def _roles_without_figure() -> List[tuple]:
 
 
 def _diverged(results: Results) -> List[dict]:
-    """The replicas that diverged, one row each."""
-    tables = [run.replicas[run.replicas.status == "diverged"] for run in results.runs.values()]
+    """The runs that diverged, one row each."""
+    tables = [found.runs[found.runs.status == "diverged"] for found in results.ensembles.values()]
     table = pd.concat(tables, sort=False) if tables else pd.DataFrame()
-    columns = ["run", "task", "rule", "seed", "learning_rate", "diverged_at"]
+    columns = ["ensemble", "task", "rule", "seed", "learning_rate", "diverged_at"]
     return table.reindex(columns=columns).sort_values(columns[1:]).to_dict("records")
 
 
@@ -167,15 +167,15 @@ def provenance(results: Results) -> dict:
     """What all runs together were made with: commits, versions, hosts, processors, their wall time and number."""
     found: Dict[str, set] = {"commit": set(), "host": set(), "processor": set(), "python": set(), "packages": set()}
     seconds = 0.0
-    for run in results.runs.values():
-        seconds += run.provenance.get("seconds", 0.0)
-        for session in [run.provenance, *run.provenance.get("sessions", [])]:
+    for ensemble in results.ensembles.values():
+        seconds += ensemble.provenance.get("seconds", 0.0)
+        for session in [ensemble.provenance, *ensemble.provenance.get("sessions", [])]:
             for key in ("commit", "host", "processor", "python"):
                 found[key].update({str(session[key])} if session.get(key) else ())
             found["packages"].update(f"{name} {version}" for name, version in session.get("packages", {}).items())
     listed = {key: ", ".join(sorted(values)) or "unknown" for key, values in found.items()}
-    total = sum(len(run.replicas) for run in results.runs.values())
-    return dict(listed, hours=seconds / 3600, runs=len(results.runs), replicas=total)
+    total = sum(len(ensemble.runs) for ensemble in results.ensembles.values())
+    return dict(listed, hours=seconds / 3600, ensembles=len(results.ensembles), runs=total)
 
 
 def write(folder: Path, output: Path) -> List[Path]:

@@ -1,10 +1,10 @@
 """A results folder as tables.
 
-    RESULTS/selection.json      what, note, reduced, blocks {block: [run]}, figures {figure: {role: [block]}}
-    RESULTS/runs/<run>/         a finished run (experiments/run_folder.py); half-written ones are never read
-    RESULTS/logs/<run>.log      what a run that failed said last
+    RESULTS/selection.json      what, note, reduced, blocks {block: [ensemble]}, figures {figure: {role: [block]}}
+    RESULTS/runs/<ensemble>/    a finished ensemble (experiments/evidence/run_folder.py), never half
+    RESULTS/logs/<ensemble>.log what an ensemble that failed said last
 
-A replica is one (run, seed, learning_rate). "end" is the median over the evaluations that its run's configuration says
+A run is one (ensemble, seed, learning_rate). "end" is the median over the evaluations that its run's configuration says
 make up the end of training: column at_end.
 """
 
@@ -15,11 +15,11 @@ from typing import Callable, Dict, List, NamedTuple, Optional
 import numpy as np
 import pandas as pd
 
-KEY = ["run", "seed", "learning_rate"]
+KEY = ["ensemble", "seed", "learning_rate"]
 SETTINGS = ("task", "rule", "batch_size", "optimizer", "hessian_of", "hessian_on", "decay_factor", "decay_every")
 ENDS = ("training_performance", "test_performance", "rho", "rho_W_h")
-REPLICA_COLUMNS = [*KEY, *SETTINGS, "performance", "status", "end_eigenvalue", "end_gap", "end_loss_gap", "hours"]
-REPLICA_COLUMNS += ["end_fixed_noise_gap", *[f"end_{name}" for name in ENDS]]
+RUN_COLUMNS = [*KEY, *SETTINGS, "performance", "status", "end_eigenvalue", "end_gap", "end_loss_gap", "hours"]
+RUN_COLUMNS += ["end_fixed_noise_gap", *[f"end_{name}" for name in ENDS]]
 HISTORY_COLUMNS = [*KEY, "task", "rule", "status", "iteration", "eigenvalue", "gap", "loss_gap", "converged", "rho_W_h"]
 HISTORY_COLUMNS += ["test_performance", "training_performance", "rate", "at_end"]
 
@@ -28,8 +28,8 @@ class RunsError(Exception):
     """The result files needed are not there or cannot be read; the message is one line."""
 
 
-class Run(NamedTuple):
-    """A finished run. history: a row an evaluation; replicas: a row a replica, columns REPLICA_COLUMNS and more.
+class Ensemble(NamedTuple):
+    """A finished ensemble. history: a row an evaluation; runs: a row a run, columns RUN_COLUMNS and more.
 
     history.rate: the learning rate at the evaluation, its decay included. history.at_end: whether it counts as the end.
     """
@@ -37,12 +37,12 @@ class Run(NamedTuple):
     folder: Path
     config: dict
     history: pd.DataFrame
-    replicas: pd.DataFrame
+    runs: pd.DataFrame
     provenance: dict
 
 
 class Results(NamedTuple):
-    """All that one results folder holds. lost: {run: why} of the selected runs that are not there."""
+    """All that one results folder holds. lost: {ensemble: why} of the selected ensembles that are not there."""
 
     folder: Path
     what: str
@@ -50,7 +50,7 @@ class Results(NamedTuple):
     reduced: bool
     blocks: Dict[str, List[str]]
     figures: Dict[str, Dict[str, List[str]]]
-    runs: Dict[str, Run]
+    ensembles: Dict[str, Ensemble]
     lost: Dict[str, str]
 
 
@@ -59,10 +59,10 @@ def load(folder: Path) -> Results:
     folder = Path(folder)
     selection = _read_json(folder / "selection.json")
     blocks = selection.get("blocks", {})
-    runs, lost = {}, {}
+    ensembles, lost = {}, {}
     for name in sorted({run for block in blocks.values() for run in block}):
         try:
-            runs[name] = _load_run(folder / "runs" / name)
+            ensembles[name] = _load_ensemble(folder / "runs" / name)
         except (RunsError, KeyError, ValueError) as error:
             lost[name] = _last_words(folder / "logs" / f"{name}.log") or str(error)
     return Results(
@@ -72,12 +72,12 @@ def load(folder: Path) -> Results:
         bool(selection.get("reduced", False)),
         blocks,
         selection.get("figures", {}),
-        runs,
+        ensembles,
         lost,
     )
 
 
-def run_names(results: Results, figure: str, role: str) -> List[str]:
+def ensemble_names(results: Results, figure: str, role: str) -> List[str]:
     """The runs, finished or lost, that play `role` in `figure`.
 
     A role other than "main" that the figure does not list is looked up in the other figures: it means the same runs.
@@ -88,15 +88,19 @@ def run_names(results: Results, figure: str, role: str) -> List[str]:
     return sorted({run for block in roles.get(role, []) for run in results.blocks.get(block, [])})
 
 
-def replicas(results: Results, figure: str, role: str) -> pd.DataFrame:
-    """One row a replica of the role's finished runs, none if there are none; columns REPLICA_COLUMNS and more."""
-    tables = [results.runs[name].replicas for name in run_names(results, figure, role) if name in results.runs]
-    return _together(tables, REPLICA_COLUMNS)
+def runs(results: Results, figure: str, role: str) -> pd.DataFrame:
+    """One row a run of the role's finished runs, none if there are none; columns RUN_COLUMNS and more."""
+    tables = [
+        results.ensembles[name].runs for name in ensemble_names(results, figure, role) if name in results.ensembles
+    ]
+    return _together(tables, RUN_COLUMNS)
 
 
 def histories(results: Results, figure: str, role: str) -> pd.DataFrame:
     """One row an evaluation of the role's finished runs, columns HISTORY_COLUMNS and more."""
-    tables = [results.runs[name].history for name in run_names(results, figure, role) if name in results.runs]
+    tables = [
+        results.ensembles[name].history for name in ensemble_names(results, figure, role) if name in results.ensembles
+    ]
     return _together(tables, HISTORY_COLUMNS)
 
 
@@ -106,14 +110,14 @@ def measures(results: Results, figure: str, role: str, file: str, columns: List[
     Measures along training also have their evaluation's at_end.
     """
     tables = []
-    for name in run_names(results, figure, role):
-        if name in results.runs and (results.runs[name].folder / file).is_file():
-            run = results.runs[name]
-            table = pd.read_csv(str(run.folder / file), float_precision="round_trip").assign(run=name)
-            table = table.merge(run.replicas[[*KEY, "task", "rule", "status"]], on=KEY)
+    for name in ensemble_names(results, figure, role):
+        if name in results.ensembles and (results.ensembles[name].folder / file).is_file():
+            found = results.ensembles[name]
+            table = pd.read_csv(str(found.folder / file), float_precision="round_trip").assign(ensemble=name)
+            table = table.merge(found.runs[[*KEY, "task", "rule", "status"]], on=KEY)
             evaluation = [*KEY, "iteration"]
             along = "iteration" in table
-            tables.append(table.merge(run.history[[*evaluation, "at_end"]], on=evaluation) if along else table)
+            tables.append(table.merge(found.history[[*evaluation, "at_end"]], on=evaluation) if along else table)
     return _together(tables, [*KEY, "task", "rule", "status", *columns, "at_end"])
 
 
@@ -123,28 +127,28 @@ def with_rules(table: pd.DataFrame, accepts: Callable[[str], bool]) -> pd.DataFr
 
 
 def ends(table: pd.DataFrame, column: str) -> pd.Series:
-    """Median of `column` over each replica's rows at its end, indexed by KEY; nan where there is no number."""
+    """Median of `column` over each run's rows at its end, indexed by KEY; nan where there is no number."""
     last = table[table.at_end.astype(bool)]
     return pd.to_numeric(last[column], errors="coerce").groupby([last[name] for name in KEY]).median()
 
 
-def _load_run(folder: Path) -> Run:
+def _load_ensemble(folder: Path) -> Ensemble:
     if not (folder / "summary.json").is_file():
         raise RunsError("not finished: no summary")
     config, summary = _read_json(folder / "config.json"), _read_json(folder / "summary.json")
     provenance = _read_json(folder / "provenance.json") if (folder / "provenance.json").is_file() else {}
     try:
-        history = pd.read_csv(str(folder / "history.csv"), float_precision="round_trip").assign(run=folder.name)
+        history = pd.read_csv(str(folder / "history.csv"), float_precision="round_trip").assign(ensemble=folder.name)
     except OSError as error:
         raise RunsError(f"history.csv: {error.strerror}")
     history = history.assign(rate=_rates(history, config), at_end=_at_end(history, config))
-    table = _replica_table(folder.name, config, summary, history, provenance)
-    # the Cartesian settings of the run are the replicas' own: a history row needs them to be grouped
+    table = _run_table(folder.name, config, summary, history, provenance)
+    # a history row needs the settings of its run to be grouped
     history = history.merge(table[[*KEY, "task", "rule", "status"]], on=KEY)
-    return Run(folder, config, history, table, provenance)
+    return Ensemble(folder, config, history, table, provenance)
 
 
-def _replica_table(name: str, config: dict, summary: list, history: pd.DataFrame, provenance: dict) -> pd.DataFrame:
+def _run_table(name: str, config: dict, summary: list, history: pd.DataFrame, provenance: dict) -> pd.DataFrame:
     common = {setting: config.get(setting) for setting in SETTINGS}
     common["performance"] = (config.get("task_constants") or {}).get("performance", "accuracy")
     common["hours"] = provenance.get("seconds", np.nan) / 3600 / len(summary)
@@ -153,7 +157,7 @@ def _replica_table(name: str, config: dict, summary: list, history: pd.DataFrame
         final = {f"final_{key}": value for key, value in entry.get("final", {}).items()}
         identity = {key: entry.get(key, final.get(f"final_{key}")) for key in ("seed", "learning_rate")}
         own = {key: value for key, value in entry.items() if key not in ("final", "seed", "learning_rate")}
-        rows.append(dict(run=name, **identity, **common, **own, **final))
+        rows.append(dict(ensemble=name, **identity, **common, **own, **final))
     table = pd.DataFrame(rows)
     for column in ENDS:
         if column in history:
@@ -162,13 +166,13 @@ def _replica_table(name: str, config: dict, summary: list, history: pd.DataFrame
 
 
 def _rates(history: pd.DataFrame, config: dict) -> pd.Series:
-    """The learning rate at each evaluation: experiments.config.rate_factor times the first one."""
+    """The learning rate at each evaluation: experiments.config.learning_rate_factor times the first one."""
     steps = history.iteration // config.get("decay_every", 1)
     return history.learning_rate * config.get("decay_factor", 1.0) ** steps
 
 
 def _at_end(history: pd.DataFrame, config: dict) -> np.ndarray:
-    """Which evaluations make up the end of training, as in the summary: each replica's last `window` regular ones.
+    """Which evaluations make up the end of training, as in the summary: each run's last `window` regular ones.
 
     Those of `early_every` lie closer together and do not count (experiments.config.Config).
     """

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import special, stats
 
 DRAWS = 2000
-MOST_ARRANGEMENTS = 20000  # up to 8 against 8 values the rank-sum test is exact
+MAX_ARRANGEMENTS = 20000  # up to 8 against 8 values the rank-sum test is exact
 
 
 def generator(key: str) -> np.random.RandomState:
@@ -77,7 +77,7 @@ def rank_sum_p(first: np.ndarray, second: np.ndarray) -> float:
     ranks = stats.rankdata(np.concatenate([first, second]))
     if len(set(ranks)) == 1:
         return 1.0
-    if special.comb(len(ranks), len(first)) > MOST_ARRANGEMENTS:
+    if special.comb(len(ranks), len(first)) > MAX_ARRANGEMENTS:
         return float(stats.mannwhitneyu(first, second, alternative="two-sided").pvalue)
     sums = np.array(list(itertools.combinations(ranks, len(first)))).sum(axis=1)
     expected = len(first) * ranks.mean()

@@ -133,7 +133,7 @@ def legend(axis: plt.Axes) -> None:
 
 
 def lost_remark(diverged: int, total: int) -> str:
-    """What a legend adds to a rule some of whose replicas diverged."""
+    """What a legend adds to a rule some of whose runs diverged."""
     return f", {diverged} of {total} diverged" if diverged else ""
 
 

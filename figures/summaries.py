@@ -1,4 +1,4 @@
-"""One table of all replicas: settings, status, values at the end of training and at its last evaluation.
+"""One table of all runs: settings, status, values at the end of training and at its last evaluation.
 
 python -m figures.summaries RESULTS OUTPUT
 """
@@ -10,13 +10,13 @@ from typing import List, Optional
 import pandas as pd
 
 from figures.command import figure_command
-from figures.runs import KEY, REPLICA_COLUMNS, load
+from figures.runs import KEY, RUN_COLUMNS, load
 
 
 def write(folder: Path, output: Path) -> List[Path]:
-    """Writes OUTPUT/summaries.csv, one row a replica; returns its path in a list."""
-    tables = [run.replicas for run in load(folder).runs.values()]
-    table = pd.concat(tables, sort=False) if tables else pd.DataFrame(columns=REPLICA_COLUMNS)
+    """Writes OUTPUT/summaries.csv, one row a run; returns its path in a list."""
+    tables = [ensemble.runs for ensemble in load(folder).ensembles.values()]
+    table = pd.concat(tables, sort=False) if tables else pd.DataFrame(columns=RUN_COLUMNS)
     # hours depend on the machine: they belong to the provenance, and this table is compared byte for byte
     table = table.drop(columns="hours").sort_values(["task", "rule", *KEY], kind="stable")
     output.mkdir(parents=True, exist_ok=True)

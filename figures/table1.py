@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from figures.command import picture_command
-from figures.measures import early_stopped, finite, replica_values
+from figures.measures import early_stopped, finite, run_values
 from figures.runs import Results
 from figures.style import plt, show_note
 from figures.verdicts import read_published
@@ -25,17 +25,17 @@ CAPTION = (
 )
 TASK = "seq_mnist"
 QUANTITIES = ("eigenvalue", "gap", "gap_points", "loss_gap")
-UNITS = {"gap": "fraction of accuracy", "gap_points": "per cent points", "loss_gap": "cross-entropy"}
+UNITS = {"gap": "fraction of accuracy", "gap_points": "percentage points", "loss_gap": "cross-entropy"}
 ROWS = {"three_factor": ("Three-factor", ""), "bptt": ("BPTT, early stopping", "early_")}
 
 
 def draw(results: Results) -> tuple:
-    """(picture, {"": a row a rule and quantity, "_replicas": BPTT's evaluations that were taken})."""
+    """(picture, {"": a row a rule and quantity, "_runs": BPTT's evaluations that were taken})."""
     published = _published()
     rows = []
     for rule, (label, prefix) in ROWS.items():
         for quantity in QUANTITIES:
-            table = replica_values(results, "table1", "early", prefix + quantity)
+            table = run_values(results, "table1", "early", prefix + quantity)
             values = finite(table[(table.task == TASK) & (table.rule == rule)].value)
             claim = published[(rule, quantity)]
             row = {
@@ -51,7 +51,7 @@ def draw(results: Results) -> tuple:
     table = pd.DataFrame(rows)
     unit = best_unit(table)
     table["fits_best"] = table.unit == unit
-    return _picture(table, unit, results.note), {"": table, "_replicas": early_stopped(results, "table1", "early")}
+    return _picture(table, unit, results.note), {"": table, "_runs": early_stopped(results, "table1", "early")}
 
 
 def _published() -> Dict[tuple, dict]:

@@ -7,7 +7,7 @@ reads experiments/published.json and writes OUTPUT/verdicts.csv, verdicts.json a
 A claim becomes one row a task and group. `reproduced`: the claimed direction and Holm-corrected p < 0.05.
 `not reproduced`: as significant the other way, or the effect's 95 % interval inside a negligible margin. Claims of
 equality or of a number: the interval inside the margin (`reproduced`) or beside it (`not reproduced`). Else
-`inconclusive`, as always where a group has fewer than 5 replicas or more than 20 % diverged.
+`inconclusive`, as always where a group has fewer than 5 runs or more than 20 % diverged.
 """
 
 import functools
@@ -22,8 +22,8 @@ import pandas as pd
 from figures import statistics
 from figures.command import figure_command
 from figures.kinds import COMPARING, KINDS, POOLED, Group, comparable_margin, performances
-from figures.measures import finite, replica_values
-from figures.runs import KEY, Results, load, replicas
+from figures.measures import finite, run_values
+from figures.runs import KEY, Results, load, runs
 from figures.style import group_label, task_label
 
 PUBLISHED = Path(__file__).resolve().parents[1] / "experiments" / "published.json"
@@ -37,9 +37,9 @@ def read_published(path: Path = PUBLISHED) -> dict:
 
 def judged(results: Results, published: dict) -> List[dict]:
     """One row a claim, task and group: groups, statistic, interval, p, verdict and its reason."""
-    # the same replicas serve many claims, tasks and groups
-    values = functools.lru_cache(maxsize=None)(functools.partial(replica_values, results))
-    mains = [replicas(results, figure, "main") for figure in results.figures]
+    # the same runs serve many claims, tasks and groups
+    values = functools.lru_cache(maxsize=None)(functools.partial(run_values, results))
+    mains = [runs(results, figure, "main") for figure in results.figures]
     rows = []
     for claim in published["claims"]:
         for task in claim["tasks"]:
@@ -81,8 +81,8 @@ def _row(values: Callable, mains: List[pd.DataFrame], claim: dict, task: str, na
         outcome.update(KINDS[claim["kind"]](groups, claim, settings, random))
     outcome["detail"] = "; ".join(filter(None, [outcome["detail"], *shared]))
     row["absent"] = any(not len(group.values) and not group.diverged for group in groups)
-    row["too_few"] = min(len(group.values) for group in groups) < settings["least_replicas"]
-    row["too_many_diverged"] = any(g.diverged > settings["most_diverged"] * len(g.table) for g in groups)
+    row["too_few"] = min(len(group.values) for group in groups) < settings["min_runs"]
+    row["too_many_diverged"] = any(g.diverged > settings["max_diverged"] * len(g.table) for g in groups)
     return {**row, **outcome}
 
 
@@ -113,7 +113,7 @@ def _description(group: Group, random: np.random.RandomState) -> dict:
 def _shared_with_main(group: Group, mains: List[pd.DataFrame]) -> str:
     """Says so where all runs of a group also play `main`, as what is found of them then is not independent of main's.
 
-    mains: each figure's replicas of that role.
+    mains: each figure's runs of that role.
     """
     of_rule = [main[main.rule.isin(group.table.rule) & main.task.isin(group.table.task)] for main in mains]
     sizes = [len(main) for main in of_rule if group.runs <= set(main[KEY].itertuples(index=False, name=None))]
@@ -146,9 +146,9 @@ def _verdict(row: dict, settings: dict, reduced: bool) -> tuple:
     if row["kind"] == "reported":
         return "reported", "depends on the hardware: nothing to reproduce"
     if row["too_few"]:
-        return "inconclusive", f"fewer than {settings['least_replicas']} replicas in a group"
+        return "inconclusive", f"fewer than {settings['min_runs']} runs in a group"
     if row["too_many_diverged"]:
-        return "inconclusive", f"more than {settings['most_diverged']:.0%} of a group diverged"
+        return "inconclusive", f"more than {settings['max_diverged']:.0%} of a group diverged"
     return _by_band(row, settings) if not np.isnan(row.get("band_low", np.nan)) else _by_test(row, settings)
 
 

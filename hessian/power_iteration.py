@@ -1,4 +1,4 @@
-"""The leading eigenvalue of a population's Hessians by power iteration (PyHessian's Algorithm 2), within the graph."""
+"""The leading eigenvalue of an ensemble's Hessians by power iteration (PyHessian's Algorithm 2), within the graph."""
 
 from typing import NamedTuple
 
@@ -70,15 +70,18 @@ def beginning(start: tf.Tensor) -> Progress:
     return Progress(found, direction, never)
 
 
-def power_iteration(loss: tf.Tensor, variable: tf.Tensor, progress: Progress, most: int, fewest: int = 0) -> Progress:
-    """Further products, at most `most`, until at most `fewest` replicas are not done; `leading_eigenvalue` says how.
+def power_iteration(
+    loss: tf.Tensor, variable: tf.Tensor, progress: Progress, max_products: int, min_running: int = 0
+) -> Progress:
+    """At most `max_products` further products, until at most `min_running` replicas are not done, as
+    `leading_eigenvalue` says.
 
     Who calls it again with the replicas that are not done alone, spares the products of those that are.
     """
     gradient = gradient_of(loss, variable)
 
     def running(found, direction, done):
-        return tf.math.count_nonzero(tf.logical_not(done), dtype=tf.int32) > fewest
+        return tf.math.count_nonzero(tf.logical_not(done), dtype=tf.int32) > min_running
 
     def iterate(found, direction, done):
         product = hessian_vector_product(gradient, variable, direction)
@@ -94,7 +97,7 @@ def power_iteration(loss: tf.Tensor, variable: tf.Tensor, progress: Progress, mo
 
     return Progress(
         *tf.while_loop(
-            running, iterate, tuple(progress), maximum_iterations=most, back_prop=False, parallel_iterations=1
+            running, iterate, tuple(progress), maximum_iterations=max_products, back_prop=False, parallel_iterations=1
         )
     )
 

@@ -12,7 +12,7 @@ from typing import NamedTuple, Optional
 import numpy as np
 import powerlaw
 
-LEAST = 10  # magnitudes below which neither a slope nor an exponent means anything; ours
+MIN_EIGENVALUES = 10  # magnitudes below which neither a slope nor an exponent means anything; ours
 
 
 class Comparison(NamedTuple):
@@ -56,8 +56,8 @@ class PowerLaw(NamedTuple):
 def power_law(eigenvalues: np.ndarray, top: int) -> PowerLaw:
     """The decay of the `top` eigenvalues of largest magnitude, given signed and in any order.
 
-    Raises ValueError if there are fewer than `top`, or fewer than `top` that differ from zero, if `top` is below LEAST,
-    if one is not finite, or if all are equal.
+    Raises ValueError if there are fewer than `top`, or fewer than `top` that differ from zero, if `top` is below
+    MIN_EIGENVALUES, if one is not finite, or if all are equal.
     """
     magnitudes = top_magnitudes(eigenvalues, top)
     return PowerLaw(top, decay_slope(magnitudes), density_fit(magnitudes, magnitudes[-1]), density_fit(magnitudes))
@@ -66,8 +66,8 @@ def power_law(eigenvalues: np.ndarray, top: int) -> PowerLaw:
 def top_magnitudes(eigenvalues: np.ndarray, top: int) -> np.ndarray:
     """The `top` largest magnitudes, falling [top]. Raises ValueError as `power_law`."""
     eigenvalues = np.asarray(eigenvalues, np.float64).ravel()
-    if top < LEAST:
-        raise ValueError(f"a power law of the top {top} eigenvalues; expected at least {LEAST}")
+    if top < MIN_EIGENVALUES:
+        raise ValueError(f"a power law of the top {top} eigenvalues; expected at least {MIN_EIGENVALUES}")
     if not np.all(np.isfinite(eigenvalues)):
         raise ValueError(f"{np.sum(~np.isfinite(eigenvalues))} of {len(eigenvalues)} eigenvalues are not finite")
     magnitudes = np.sort(np.abs(eigenvalues))[::-1]

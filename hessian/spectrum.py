@@ -74,10 +74,10 @@ def top_eigenpairs(
         raise ValueError(f"k is {k}; expected 1 to {size}, the number of weights")
     if method == "arpack" and k == size:
         raise ValueError(f"k is {k}; ARPACK finds at most {size - 1} of {size}, dense finds all")
-    least = k + 1 if method == "arpack" else k
+    minimum = k + 1 if method == "arpack" else k
     subspace = min(2 * k + 1, size) if subspace is None else subspace
-    if not least <= subspace <= size:
-        raise ValueError(f"subspace is {subspace}; expected {least} to {size}")
+    if not minimum <= subspace <= size:
+        raise ValueError(f"subspace is {subspace}; expected {minimum} to {size}")
     return METHODS[method](
         _Counted(operator, progress), Search(k, subspace, tolerance, max_iterations, seed), _rounding(operator)
     )

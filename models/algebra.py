@@ -1,4 +1,4 @@
-"""Products over a population, time stacking, and zeros that are not in the graph.
+"""Products over an ensemble, time stacking, and zeros that are not in the graph.
 
 Shapes: R replicas, B batch, T time steps, N units. A *stacked* tensor is [R, T * B, N], time before batch, so that one
 matrix product serves all steps. A structural zero is ``None``: the functions here drop it, so that what a rule does not
@@ -82,6 +82,6 @@ def square_root(values: tf.Tensor) -> tf.Tensor:
     """Elementwise, by way of double precision.
 
     TensorFlow 1.14 rounds the single-precision one differently where an element falls into a vector register and where
-    it is left over at the end, so that a replica's bits would depend on how many share its population.
+    it is left over at the end, so that a replica's bits would depend on how many share its ensemble.
     """
     return tf.cast(tf.sqrt(tf.cast(values, tf.float64)), values.dtype)

@@ -37,12 +37,15 @@ class Initialisation(NamedTuple):
     self_connections: bool = False
 
 
+DEFAULT = Initialisation()
+
+
 def initial_weights(
     random: np.random.RandomState,
     inputs: int,
     units: int,
     outputs: int,
-    initialisation: Initialisation = Initialisation(),
+    initialisation: Initialisation = DEFAULT,
     dtype: str = "float32",
 ) -> Weights:
     """Weights of one network, without the replica axis; c is zero, [1, N_out]."""
@@ -59,7 +62,7 @@ def initial_weights(
 
 
 def fixed_feedback(
-    random: np.random.RandomState, units: int, outputs: int, initialisation: Initialisation = Initialisation()
+    random: np.random.RandomState, units: int, outputs: int, initialisation: Initialisation = DEFAULT
 ) -> np.ndarray:
     """The random feedback weights of rflo [N, N_out], which are not trained."""
     if initialisation.feedback_distribution == "gaussian":

@@ -1,6 +1,6 @@
 """The two losses of Eq. 13, per replica, and the measures of performance that go with them.
 
-Shapes: outputs [R, K * B, N_out] and targets [R or 1, K * B, N_out], K steps that carry loss, time before batch.
+Shapes: outputs [R, K * B, N_out] and targets [R or 1, K * B, N_out], K supervised time steps, time before batch.
 """
 
 import tensorflow.compat.v1 as tf
@@ -12,12 +12,12 @@ def squared_error(outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
 
 
 def cross_entropy(outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
-    """Cross-entropy of one-hot targets, mean over batch and steps that carry loss -> [R]. Eq. 13, classification."""
+    """Cross-entropy of one-hot targets, mean over batch and supervised time steps -> [R]. Eq. 13, classification."""
     return -tf.reduce_mean(tf.reduce_sum(targets * _log_softmax(outputs), axis=2), axis=1)
 
 
 def _log_softmax(outputs):
-    """In a population by way of double precision, as models.algebra.square_root, for exp and log are like the root."""
+    """In an ensemble by way of double precision, as models.algebra.square_root, for exp and log are like the root."""
     if outputs.shape[0].value == 1:
         return tf.nn.log_softmax(outputs)
     return tf.cast(tf.nn.log_softmax(tf.cast(outputs, tf.float64)), outputs.dtype)

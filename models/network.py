@@ -18,29 +18,29 @@ from models.recurrence import Recurrence
 class Network(NamedTuple):
     """What is fixed about a network and its loss.
 
-    cell: its cell. loss: outputs, targets -> [R] (models.losses). loss_steps: the times t in 1 .. T that carry loss.
+    cell: its cell. loss: outputs, targets -> [R] (models.losses). supervised_steps: the supervised times t in 1 .. T.
     l2: factor of the L2 penalty on W_x, W_h and w.
     """
 
     cell: Cell
     loss: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
-    loss_steps: Tuple[int, ...]
+    supervised_steps: Tuple[int, ...]
     l2: float = 0.0
 
 
 class Batch(NamedTuple):
-    """x [R or 1, T, B, N_in]; y [R or 1, K, B, N_out], one-hot or real, at the K steps that carry loss."""
+    """x [R or 1, T, B, N_in]; y [R or 1, K, B, N_out], one-hot or real, at the K supervised time steps."""
 
     x: tf.Tensor
     y: tf.Tensor
 
 
 class Losses(NamedTuple):
-    """outputs [R, K * B, N_out]; data [R], the loss without, and whole [R], the loss with the L2 penalty."""
+    """outputs [R, K * B, N_out]; data [R], the loss without, and total [R], the loss with the L2 penalty."""
 
     outputs: tf.Tensor
     data: tf.Tensor
-    whole: tf.Tensor
+    total: tf.Tensor
 
 
 def without_diagonal(W_h: tf.Tensor) -> tf.Tensor:
@@ -53,7 +53,7 @@ def plain_loss(network: Network, weights: Weights, batch: Batch) -> Losses:
     """The loss as a plain graph: exact gradients of any order."""
     W_h = without_diagonal(weights.W_h)
     recurrence = Recurrence(network.cell, batch.x, weights.W_x, W_h)
-    rates = stack_time([recurrence.f(t) for t in network.loss_steps])
+    rates = stack_time([recurrence.f(t) for t in network.supervised_steps])
     return _losses(network, weights, W_h, product(rates, weights.w) + weights.c, batch)
 
 
@@ -70,7 +70,7 @@ def learning_loss(
     feedback: [R, N, N_out], the weights through which the readout's error reaches the units; w itself if symmetric.
     """
     W_h = without_diagonal(weights.W_h)
-    rates = recurrent_op(network.cell, batch.x, weights.W_x, W_h, network.loss_steps, backward)
+    rates = recurrent_op(network.cell, batch.x, weights.W_x, W_h, network.supervised_steps, backward)
     outputs = readout_op(stack_time(rates), weights.w, weights.c, feedback)
     return _losses(network, weights, W_h, outputs, batch)
 
@@ -80,19 +80,19 @@ def recurrent_op(
     x: tf.Tensor,
     W_x: tf.Tensor,
     W_h: tf.Tensor,
-    loss_steps: Sequence[int],
+    supervised_steps: Sequence[int],
     backward: Callable[[Recurrence, dict], Tuple[tf.Tensor, tf.Tensor]],
 ) -> Sequence[tf.Tensor]:
-    """Rates [R, B, N] at the steps that carry loss, with `backward` for a gradient."""
+    """Rates [R, B, N] at the supervised time steps, with `backward` for a gradient."""
 
     @tf.custom_gradient
     def rates(W_x, W_h):
         recurrence = Recurrence(cell, x, W_x, W_h)
 
         def gradient(*signals):
-            return backward(recurrence, dict(zip(loss_steps, signals)))
+            return backward(recurrence, dict(zip(supervised_steps, signals)))
 
-        return [recurrence.f(t) for t in loss_steps], gradient
+        return [recurrence.f(t) for t in supervised_steps], gradient
 
     return rates(W_x, W_h)
 

@@ -79,7 +79,7 @@ class Recurrence:
     def sweep(
         self, signals: Dict[int, tf.Tensor], crossing: Callable[[int, Adjoint], MaybeZero]
     ) -> Dict[int, MaybeZero]:
-        """delta_t for t = T .. 1: at f_t the direct signal s_t arrives (signals, at the steps that carry loss), and
+        """delta_t for t = T .. 1: at f_t the direct signal s_t arrives (signals, at the supervised time steps), and
         what comes from other units, which is `crossing(t, later)`, `later` being the adjoint at t + 1.
         """
         deltas, later = {}, Adjoint()

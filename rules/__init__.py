@@ -1,7 +1,7 @@
 """The learning rules, found by name. One module a rule; a new file in this folder is a new rule.
 
 A rule is a backward pass: given a finished `models.recurrence.Recurrence` and the signals {t: dL/df_t [R, B, N]} at the
-steps that carry loss, it returns (dL/dW_x, dL/dW_h), and it says through which weights the readout's error arrives.
+supervised time steps, it returns (dL/dW_x, dL/dW_h), and it says through which weights the readout's error arrives.
 A module has RULE, or, if the rule has a number as in `truncated_bptt(14)`, a function `rule(number)`.
 """
 

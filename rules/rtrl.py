@@ -8,13 +8,13 @@ import tensorflow.compat.v1 as tf
 
 from rules import Rule, symmetric
 
-MOST_UNITS = 50
+MAX_UNITS = 50
 
 
 def check(steps, units):
     """Refuses networks whose sensitivities would fill the memory."""
-    if units > MOST_UNITS:
-        raise ValueError(f"rtrl holds N^3 numbers an example: at most {MOST_UNITS} units, not {units}")
+    if units > MAX_UNITS:
+        raise ValueError(f"rtrl holds N^3 numbers an example: at most {MAX_UNITS} units, not {units}")
 
 
 def backward(recurrence, signals):

@@ -21,11 +21,11 @@ class Task(NamedTuple):
 
     label: as in the paper's figures. inputs, units, adaptive_units, outputs: sizes. steps: T of a training example.
     evaluation_steps: T of the examples of `Data.sets`, at least `steps`; loss stands at the same distance from the end.
-    loss_steps: times in 1 .. T that carry loss. loss, performance: names in models.losses. alpha, beta: leaks.
+    supervised_steps: supervised times in 1 .. T. loss, performance: names in models.losses. alpha, beta: leaks.
     l2: factor of the L2 penalty. batch_size: default; None where the training batch is the whole set.
     iterations: default length {rule: iterations}, with "default" for the others. until_stable: whether a replica ends
     by default when loss and eigenvalue are stable, `iterations` being the cap then.
-    population: most replicas that one process trains side by side; 1 where a process each is faster.
+    ensemble_size: most runs that one process trains side by side; 1 where a process each is faster.
     data(random) -> Data: `random(purpose, *index)` gives a numpy RandomState keyed by the run's seed and the purpose.
     initialisation: what differs from the defaults of models.initialisation.Initialisation.
     """
@@ -37,7 +37,7 @@ class Task(NamedTuple):
     outputs: int
     steps: int
     evaluation_steps: int
-    loss_steps: Tuple[int, ...]
+    supervised_steps: Tuple[int, ...]
     loss: str
     performance: str
     alpha: float
@@ -46,13 +46,13 @@ class Task(NamedTuple):
     batch_size: Optional[int]
     iterations: Dict[str, int]
     until_stable: bool
-    population: int
+    ensemble_size: int
     data: Callable
     initialisation: Dict[str, Any] = {}
 
 
 class Example(NamedTuple):
-    """Arrays of B examples: x [T, B, N_in], y [K, B, N_out] at the K steps that carry loss."""
+    """Arrays of B examples: x [T, B, N_in], y [K, B, N_out] at the K supervised time steps."""
 
     x: np.ndarray
     y: np.ndarray

@@ -21,7 +21,7 @@ class Parameters(NamedTuple):
     tau_b: float = 20.0  # of the adaptive threshold: the length of a trial; ours
     cue_steps: int = 2  # paper, A.3
     delay: int = 16  # of the training trials; paper, A.3
-    longest_test_delay: int = 32  # test: every delay from `delay` to this; paper, A.3, whose random draws we average
+    max_test_delay: int = 32  # test: every delay from `delay` to this; paper, A.3, whose random draws we average
     cue_size: float = 1.0  # of the input while a cue is shown; ours
     recurrent_gain: float = 1.0  # of W_h; the library [190]; ours
     input_distribution: str = "gaussian"  # of W_x; the library [190]; ours
@@ -53,9 +53,9 @@ def trials(parameters: Parameters, delay: int, steps: int) -> Example:
 
 def data(parameters: Parameters, random: Callable) -> Data:
     """The same four training trials in every run; the test is every longer delay, each pair once, without chance."""
-    trained, longest = _length(parameters, parameters.delay), _length(parameters, parameters.longest_test_delay)
+    trained, longest = _length(parameters, parameters.delay), _length(parameters, parameters.max_test_delay)
     training = trials(parameters, parameters.delay, trained)
-    delays = range(parameters.delay, parameters.longest_test_delay + 1)
+    delays = range(parameters.delay, parameters.max_test_delay + 1)
     test = [trials(parameters, delay, longest) for delay in delays]
     sets = {
         "training": trials(parameters, parameters.delay, longest),
@@ -70,8 +70,8 @@ def _length(parameters: Parameters, delay: int) -> int:
 
 def task(parameters: Parameters) -> Task:
     """Delayed match to sample with these parameters. Raises ValueError if no test delay is left."""
-    if parameters.longest_test_delay < parameters.delay:
-        raise ValueError(f"longest_test_delay is {parameters.longest_test_delay}; expected at least {parameters.delay}")
+    if parameters.max_test_delay < parameters.delay:
+        raise ValueError(f"max_test_delay is {parameters.max_test_delay}; expected at least {parameters.delay}")
     steps = _length(parameters, parameters.delay)
     return Task(
         label="Delayed match to sample",
@@ -80,8 +80,8 @@ def task(parameters: Parameters) -> Task:
         adaptive_units=parameters.adaptive_units,
         outputs=2,
         steps=steps,
-        evaluation_steps=_length(parameters, parameters.longest_test_delay),
-        loss_steps=(steps,),
+        evaluation_steps=_length(parameters, parameters.max_test_delay),
+        supervised_steps=(steps,),
         loss="cross_entropy",
         performance="accuracy",
         alpha=parameters.alpha,
@@ -90,7 +90,7 @@ def task(parameters: Parameters) -> Task:
         batch_size=None,
         iterations={"default": parameters.iterations},
         until_stable=True,
-        population=10,
+        ensemble_size=10,
         data=functools.partial(data, parameters),
         initialisation=initialisation_of(parameters),
     )

@@ -14,11 +14,11 @@ class Parameters(NamedTuple):
     units: int = 30  # paper, A.3
     steps: int = 50  # paper, A.3
     periods: Tuple[float, float, float, float] = (10.0, 40.0, 70.0, 100.0)  # in steps; paper, A.3
-    least_amplitude: float = 0.5  # amplitudes are uniform between these two; ours
-    most_amplitude: float = 2.0  # ours
+    min_amplitude: float = 0.5  # amplitudes are uniform between these two; ours
+    max_amplitude: float = 2.0  # ours
     target_seed: int = 0  # of amplitudes and phases, the same for all runs; ours
     input_sd: float = 1.0  # paper: Gaussian; the scale and that it is one sequence a run are ours
-    most_test_noise_sd: float = 0.2  # sigma is uniform between 0 and this, one a run; paper, A.3
+    max_test_noise_sd: float = 0.2  # sigma is uniform between 0 and this, one a run; paper, A.3
     fixed_test_noise_sd: float = 0.1  # of the gap that is compared between runs of unlike sigma; ours
     test_draws: int = 100  # of the noise; ours
     recurrent_gain: float = 1.0  # of W_h; the library [190]; ours
@@ -36,7 +36,7 @@ class Parameters(NamedTuple):
 def target(parameters: Parameters) -> np.ndarray:
     """The pattern [T]: sum over periods P of a sin(2 pi t / P + phase), phases uniform, t = 1 .. T."""
     random = np.random.RandomState(parameters.target_seed)
-    amplitudes = random.uniform(parameters.least_amplitude, parameters.most_amplitude, len(parameters.periods))
+    amplitudes = random.uniform(parameters.min_amplitude, parameters.max_amplitude, len(parameters.periods))
     phases = random.uniform(0, 2 * np.pi, len(parameters.periods))
     time = np.arange(1, parameters.steps + 1)[:, np.newaxis]
     return np.sum(amplitudes * np.sin(2 * np.pi * time / np.array(parameters.periods) + phases), axis=1)
@@ -48,7 +48,7 @@ def data(parameters: Parameters, random: Callable) -> Data:
     y = target(parameters).reshape(shape).astype(np.float32)
     x = random("input").normal(0, parameters.input_sd, shape)
     noise = random("test_noise").normal(size=(parameters.steps, parameters.test_draws, 1))
-    sigma = random("test_sigma").uniform(0, parameters.most_test_noise_sd)
+    sigma = random("test_sigma").uniform(0, parameters.max_test_noise_sd)
     training = Example(x.astype(np.float32), y)
     repeated = np.repeat(y, parameters.test_draws, axis=1)
 
@@ -73,7 +73,7 @@ def task(parameters: Parameters) -> Task:
         outputs=1,
         steps=parameters.steps,
         evaluation_steps=parameters.steps,
-        loss_steps=tuple(range(1, parameters.steps + 1)),
+        supervised_steps=tuple(range(1, parameters.steps + 1)),
         loss="squared_error",
         performance="mean_squared_error",
         alpha=parameters.alpha,
@@ -82,7 +82,7 @@ def task(parameters: Parameters) -> Task:
         batch_size=None,
         iterations={"default": parameters.iterations},
         until_stable=True,
-        population=30,
+        ensemble_size=30,
         data=functools.partial(data, parameters),
         initialisation=initialisation_of(parameters),
     )

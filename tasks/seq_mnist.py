@@ -154,7 +154,7 @@ def task(parameters: Parameters) -> Task:
         outputs=DIGITS,
         steps=ROWS,
         evaluation_steps=ROWS,
-        loss_steps=(ROWS,),
+        supervised_steps=(ROWS,),
         loss="cross_entropy",
         performance="accuracy",
         alpha=parameters.alpha,
@@ -163,7 +163,7 @@ def task(parameters: Parameters) -> Task:
         batch_size=parameters.batch_size,
         iterations={"bptt": parameters.iterations_bptt, "default": parameters.iterations},
         until_stable=False,
-        population=1,
+        ensemble_size=1,
         data=functools.partial(data, parameters),
         initialisation=initialisation_of(parameters),
     )

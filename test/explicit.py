@@ -7,17 +7,17 @@ from collections import namedtuple
 
 import numpy as np
 
-Problem = namedtuple("Problem", "x y W_x W_h w c feedback alpha beta a loss loss_steps l2")
+Problem = namedtuple("Problem", "x y W_x W_h w c feedback alpha beta a loss supervised_steps l2")
 
 
 def random_problem(
     seed, loss="squared_error", steps=6, batch=3, inputs=2, units=5, outputs=3, alpha=0.0, beta=0.0, adaptive=0,
-    l2=0.0, loss_steps=None,
+    l2=0.0, supervised_steps=None,
 ):  # fmt: skip
-    """A problem of the given sizes; the loss stands at every step unless loss_steps says otherwise."""
+    """A problem of the given sizes; the loss stands at every step unless supervised_steps says otherwise."""
     random = np.random.RandomState(seed)
-    loss_steps = tuple(range(1, steps + 1)) if loss_steps is None else loss_steps
-    y = random.normal(size=(len(loss_steps), batch, outputs))
+    supervised_steps = tuple(range(1, steps + 1)) if supervised_steps is None else supervised_steps
+    y = random.normal(size=(len(supervised_steps), batch, outputs))
     if loss == "cross_entropy":
         y = np.eye(outputs)[y.argmax(axis=2)]
     return Problem(
@@ -32,7 +32,7 @@ def random_problem(
         beta=beta,
         a=np.array([0.0] * (units - adaptive) + [1.0] * adaptive),
         loss=loss,
-        loss_steps=loss_steps,
+        supervised_steps=supervised_steps,
         l2=l2,
     )
 
@@ -53,9 +53,9 @@ def rates(p):
 
 
 def outputs_of(p):
-    """yhat [K, B, N_out] at the steps that carry loss; Eq. 12."""
+    """yhat [K, B, N_out] at the supervised time steps; Eq. 12."""
     f, _ = rates(p)
-    return np.array([f[t] @ p.w + p.c for t in p.loss_steps])
+    return np.array([f[t] @ p.w + p.c for t in p.supervised_steps])
 
 
 def log_softmax(z):
@@ -71,7 +71,7 @@ def data_loss(p):
     return -(p.y * log_softmax(yhat)).sum() / count
 
 
-def whole_loss(p):
+def total_loss(p):
     return data_loss(p) + p.l2 / 2 * sum((weight**2).sum() for weight in (p.W_x, p.W_h, p.w))
 
 
@@ -80,7 +80,7 @@ def errors(p):
     yhat = outputs_of(p)
     count = yhat.shape[0] * yhat.shape[1]
     off = yhat - p.y if p.loss == "squared_error" else np.exp(log_softmax(yhat)) - p.y
-    return dict(zip(p.loss_steps, off / count))
+    return dict(zip(p.supervised_steps, off / count))
 
 
 def eligibility_traces(p):
@@ -135,6 +135,6 @@ def central_differences(p, name, step=1e-6):
         for sign in (1, -1):
             moved = weight.copy()
             moved[index] += sign * step
-            sides.append(whole_loss(p._replace(**{name: moved})))
+            sides.append(total_loss(p._replace(**{name: moved})))
         gradient[index] = (sides[0] - sides[1]) / (2 * step)
     return gradient

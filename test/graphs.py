@@ -22,10 +22,10 @@ def run(build):
 
 
 def parts(problems):
-    """(network, weights, batch, feedback) of problems that differ in nothing but their arrays, as one population."""
+    """(network, weights, batch, feedback) of problems that differ in nothing but their arrays, as one ensemble."""
     first = problems[0]
     cell = make_cell(len(first.W_h), int(first.a.sum()), first.alpha, first.beta)
-    network = Network(cell, getattr(losses, first.loss), first.loss_steps, first.l2)
+    network = Network(cell, getattr(losses, first.loss), first.supervised_steps, first.l2)
 
     def stacked(name):
         return tf.constant(np.stack([getattr(p, name) for p in problems]))
@@ -52,7 +52,7 @@ def rule_gradient(problem: Problem, rule: str) -> Weights:
 
     def build():
         network, weights, batch, feedback = parts([problem])
-        return list(gradients.rule_gradient(network, weights, batch, rule, feedback).whole)
+        return list(gradients.rule_gradient(network, weights, batch, rule, feedback).total)
 
     return Weights(*[gradient[0] for gradient in run(build)])
 
@@ -64,7 +64,7 @@ def dense_hessian(problem: Problem, name: str = "W_h") -> np.ndarray:
     def build():
         loss, weights = plain([problem])
         variable = getattr(weights, name)
-        gradient = gradient_of(loss.whole, variable)
+        gradient = gradient_of(loss.total, variable)
         basis = tf.reshape(tf.eye(size, dtype=tf.float64), [size] + variable.shape.as_list())
         columns = tf.map_fn(lambda column: hessian_vector_product(gradient, variable, column), basis)
         return tf.reshape(columns, [size, size])
@@ -73,12 +73,12 @@ def dense_hessian(problem: Problem, name: str = "W_h") -> np.ndarray:
 
 
 def leading(problems, name="W_h", seed=0, **options):
-    """`leading_eigenvalue` of a population's Hessians."""
+    """`leading_eigenvalue` of an ensemble's Hessians."""
 
     def build():
         loss, weights = plain(problems)
         variable = getattr(weights, name)
         start = np.random.RandomState(seed).normal(size=variable.shape.as_list())
-        return leading_eigenvalue(loss.whole, variable, tf.constant(start), **options)
+        return leading_eigenvalue(loss.total, variable, tf.constant(start), **options)
 
     return run(build)

@@ -77,7 +77,9 @@ def test_own_task_is_trained_swept_and_measured(copy):
     options = "--task accumulation --rule three_factor --learning-rates 0.01 0.03 --iterations 300".split()
     assert "chosen: learning rate" in run(copy, "experiments.sweep", *options, "--seeds", "9000")
     (entry,) = [
-        e for e in json.loads((copy / "experiments" / "chosen_rates.json").read_text()) if e["task"] == "accumulation"
+        e
+        for e in json.loads((copy / "experiments" / "chosen_learning_rates.json").read_text())
+        if e["task"] == "accumulation"
     ]
     options = "--task accumulation --rule three_factor --seeds 0 1 --iterations 300 --parameter steps=5".split()
     folder = copy / run(copy, "experiments.train", *options).strip()

@@ -21,7 +21,7 @@ DENSE_UP_TO = 900  # weights; one block of as many products and LAPACK, which no
 
 
 class Readout(NamedTuple):
-    """What the readout receives and gives at the steps that carry loss: features [R, M, N], outputs [R, M, N_out]."""
+    """What the readout receives and gives at the supervised time steps: features [R, M, N], outputs [R, M, N_out]."""
 
     features: tf.Tensor
     outputs: tf.Tensor
@@ -30,7 +30,7 @@ class Readout(NamedTuple):
 def readout(network: Network, weights: Weights, batch: Batch) -> Readout:
     """The plain forward pass as far as the outputs (Eq. 10-12)."""
     recurrence = Recurrence(network.cell, batch.x, weights.W_x, without_diagonal(weights.W_h))
-    features = stack_time([recurrence.f(t) for t in network.loss_steps])
+    features = stack_time([recurrence.f(t) for t in network.supervised_steps])
     return Readout(features, product(features, weights.w) + weights.c)
 
 
@@ -63,7 +63,7 @@ class FedNetwork:
 
     def __init__(self, task: Task, point: Point):
         cell = make_cell(task.units, task.adaptive_units, task.alpha, task.beta)
-        self.network = Network(cell, getattr(losses, task.loss), task.loss_steps, task.l2)
+        self.network = Network(cell, getattr(losses, task.loss), task.supervised_steps, task.l2)
         options = tf.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
         self.session = tf.Session(graph=tf.Graph(), config=options)
         with self.session.graph.as_default():
@@ -88,7 +88,7 @@ class Instruments:
         if matrix not in self._operators:
             fed = FedNetwork(self._task, point)
             with fed.session.graph.as_default():
-                loss = plain_loss(fed.network, fed.weights, fed.batch).whole
+                loss = plain_loss(fed.network, fed.weights, fed.batch).total
                 operator = HessianOperator(loss, getattr(fed.weights, matrix), fed.session, fed.feed(point))
             fed.session.graph.finalize()
             self._operators[matrix] = (fed, operator)
@@ -102,7 +102,7 @@ class Instruments:
             fed = FedNetwork(self._task, point)
             with fed.session.graph.as_default():
                 of = [
-                    rule_gradient(fed.network, fed.weights, fed.batch, rule, fed.feedback).whole.W_h
+                    rule_gradient(fed.network, fed.weights, fed.batch, rule, fed.feedback).total.W_h
                     for rule in ("bptt", self._rule)
                 ]
             self._gradients = self._callable(fed, of, point)

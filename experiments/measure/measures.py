@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from experiments.evidence.files import write_whole
 from experiments.measure.saved_run import SavedRun, read_table
-from experiments.plan.config import rate_factor
+from experiments.plan.config import learning_rate_factor
 
 EIGENVALUES = 200  # the appendix's top 200
 FITTED = (200, 100, 50)
@@ -119,7 +119,7 @@ def taylor(run: SavedRun, every: int, note: Note) -> pd.DataFrame:
     for evaluation, point in run.points(run.evaluations(every)):
         note(f"iteration {evaluation.iteration}")
         key = run.key(evaluation)
-        eta = key["learning_rate"] * rate_factor(run.config, evaluation.iteration)
+        eta = key["learning_rate"] * learning_rate_factor(run.config, evaluation.iteration)
         terms = taylor_terms(run.tools().operator("W_h", point), *run.tools().gradients(point), eta, eta)._asdict()
         terms["rho_W_h"] = terms.pop("rho")
         rows.append(dict(key, iteration=evaluation.iteration, **terms, eigenvalue=evaluation.eigenvalue))

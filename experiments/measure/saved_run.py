@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.evidence.archives import ArchiveError, read_npz
-from experiments.plan.config import Config, from_dict, replicas, task_of
+from experiments.plan.config import Config, from_dict, members, task_of
 from experiments.train.data import load_data
 from experiments.train.streams import random_stream
 from models.initialisation import Initialisation, Weights, fixed_feedback
@@ -42,7 +42,7 @@ class SavedRun:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise MeasureError(f"{folder} cannot be measured: {' '.join(str(error).split())}")
         self.task: Task = task_of(self.config)
-        self.members = replicas(self.config)
+        self.members = members(self.config)
         self._data = self._tools = None
 
     def evaluations(self, every: int = 1) -> List[Evaluation]:

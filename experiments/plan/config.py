@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from experiments.plan.rates import chosen_rate
+from experiments.plan.learning_rates import chosen_learning_rate
 from experiments.plan.settings import SETTINGS, positive
 from rules import get_rule
 from tasks import Task, get_task, task_parameters
@@ -27,8 +27,8 @@ Config = NamedTuple(
 )
 
 
-def replicas(config: Config) -> List[Tuple[int, float]]:
-    """(seed, learning rate) of each replica, in the order of the replica axis."""
+def members(config: Config) -> List[Tuple[int, float]]:
+    """(seed, learning rate) of each run, in the order of the replica axis."""
     return [(seed, rate) for rate in config.learning_rates for seed in config.seeds]
 
 
@@ -40,7 +40,7 @@ def task_of(config: Config) -> Task:
 def make_config(
     task: str, rule: str, seeds: Sequence[int], learning_rates: Optional[Sequence[float]] = None, **settings: Any
 ) -> Config:
-    """A checked configuration of one population, with the defaults of task and rule filled in.
+    """A checked configuration of one ensemble, with the defaults of task and rule filled in.
 
     settings: any further field of Config; None stands for the default. learning_rates: by default what
     experiments.sweep chose, or 0.01 where it has not been run. Raises ConfigError.
@@ -70,7 +70,7 @@ def make_config(
     if definition.batch_size is not None and values["batch_size"] == FULL_BATCH:
         raise ConfigError(f"batch_size is 0; expected a whole number of at least 1 for {task}")
     if learning_rates is None:
-        learning_rates = [_found(chosen_rate, task, rule, values["optimizer"], values["batch_size"])]
+        learning_rates = [_found(chosen_learning_rate, task, rule, values["optimizer"], values["batch_size"])]
     return Config(
         task=task,
         rule=rule,
@@ -81,16 +81,16 @@ def make_config(
     )
 
 
-def make_populations(
+def make_ensembles(
     task: str, rule: str, seeds: Sequence[int], learning_rates: Optional[Sequence[float]] = None, **settings: Any
 ) -> List[Config]:
-    """The product of seeds and learning rates, as populations of the size that suits the task. Raises ConfigError."""
+    """The product of seeds and learning rates, as ensembles of the size that suits the task. Raises ConfigError."""
     whole = make_config(task, rule, seeds, learning_rates, **settings)
     if len(set(whole.learning_rates)) < len(whole.learning_rates):
         raise ConfigError(f"learning_rates are {whole.learning_rates}; expected different numbers")
-    most, rates = task_of(whole).population, whole.learning_rates
-    groups = [rates] if len(rates) <= most else [[rate] for rate in rates]
-    size = max(1, most // len(groups[0]))
+    size, rates = task_of(whole).ensemble_size, whole.learning_rates
+    groups = [rates] if len(rates) <= size else [[rate] for rate in rates]
+    size = max(1, size // len(groups[0]))
     return [
         whole._replace(seeds=whole.seeds[start : start + size], learning_rates=group)
         for group in groups
@@ -120,7 +120,7 @@ def config_hash(config: Config) -> str:
     return hashlib.sha256(json.dumps(as_dict(config), sort_keys=True).encode()).hexdigest()[:12]
 
 
-def rate_factor(config: Config, iteration: int) -> float:
+def learning_rate_factor(config: Config, iteration: int) -> float:
     """What every learning rate is multiplied by at an iteration: the step decay of Figure 5, 1 without it."""
     return config.decay_factor ** (iteration // config.decay_every)
 

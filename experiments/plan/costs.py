@@ -12,7 +12,7 @@ from typing import Dict, List, Optional, Tuple
 
 from experiments.command_line import OneLineParser
 from experiments.evidence.files import write_json
-from experiments.plan.config import Config, ConfigError, replicas
+from experiments.plan.config import Config, ConfigError, members
 from experiments.plan.experiment_file import Plan
 
 COSTS = Path(__file__).resolve().parents[1] / "costs.json"
@@ -56,7 +56,7 @@ def seconds(config: Config, measures: List[str], costs: dict) -> float:
     total = 0.0
     for what in ["train"] + measures:
         each = rules.get(config.rule, {}).get(what, rules.get(ANY, {}).get(what, 0.0))
-        total += STARTUP + each * len(replicas(config)) * (config.iterations if what == "train" else 1)
+        total += STARTUP + each * len(members(config)) * (config.iterations if what == "train" else 1)
     return total
 
 
@@ -88,7 +88,7 @@ def estimate(plan: Plan, results: Path, figures: List[str], path: Path = COSTS) 
 def _line(name, members, asked, plan, results, costs) -> str:
     left = [run for run in members if not (results / "runs" / run / "summary.json").is_file()]
     hours = {run: seconds(plan.runs[run], asked[run], costs) / 3600 for run in members}
-    count = sum(len(replicas(plan.runs[run])) for run in members)
+    count = sum(len(members(plan.runs[run])) for run in members)
     whole, to_do = sum(hours.values()), sum(hours[run] for run in left)
     return f"{name:10} {len(members):5} {count:9} {len(left):6} {whole:11.2f} {to_do:14.2f}"
 

@@ -8,7 +8,7 @@ blocks:
     rules: [bptt, three_factor]
     seeds: 30                       # that many from 0 up, or a list
     learning_rates: [0.01]          # or rates: chosen (the default), or chosen_on_test
-    rate_multiple: 3                # of the chosen rate
+    learning_rate_multiple: 3                # of the chosen rate
     decays: 30                      # how often the rate is multiplied by decay_factor over the rule's length
     settings: {iterations: 2000}    # any other field of experiments.plan.config.Config
     measures: [spectrum]            # of experiments.measure
@@ -23,15 +23,25 @@ from typing import Dict, List, NamedTuple, Sequence
 import yaml
 
 from experiments.measure.measures import MEASURES
-from experiments.plan.config import Config, ConfigError, config_hash, make_config, make_populations
-from experiments.plan.rates import chosen_rates
+from experiments.plan.config import Config, ConfigError, config_hash, make_config, make_ensembles
+from experiments.plan.learning_rates import chosen_learning_rates
 
-BLOCK_KEYS = ("task", "rules", "seeds", "learning_rates", "rates", "rate_multiple", "decays", "settings", "measures")
+BLOCK_KEYS = (
+    "task",
+    "rules",
+    "seeds",
+    "learning_rates",
+    "rates",
+    "learning_rate_multiple",
+    "decays",
+    "settings",
+    "measures",
+)
 PLAN_KEYS = ("note", "reduced", "blocks", "figures", "bptt_validation_accuracy")
 DEFAULTS = {"note": "", "reduced": False, "bptt_validation_accuracy": 0.0}
 NOT_SETTINGS = ("task", "rule", "seeds", "learning_rates")  # a block has keys of its own for them
 RATES = ("chosen", "chosen_on_test")
-MOST_SEEDS = 10000  # given as a number; more is a slip, and would fill the memory
+MAX_SEEDS = 10000  # given as a number; more is a slip, and would fill the memory
 ROLES = {f"figure{number}": ("main",) for number in (2, 3, 4, 6, 7, 8, 9, 10, 11)}
 ROLES.update(
     figure5=("main", "uniform", "scheduled"),
@@ -46,7 +56,7 @@ class Plan(NamedTuple):
     """An experiment file, worked out.
 
     runs: {hash: configuration}. blocks: {name: hashes}. measures: {name: measures of the block's runs}. figures:
-    {figure: {role: names of blocks}}. least_accuracy: of BPTT on sequential MNIST; 0 where the file does not say.
+    {figure: {role: names of blocks}}. min_accuracy: of BPTT on sequential MNIST; 0 where the file does not say.
     """
 
     note: str
@@ -55,7 +65,7 @@ class Plan(NamedTuple):
     blocks: Dict[str, List[str]]
     measures: Dict[str, List[str]]
     figures: Dict[str, Dict[str, List[str]]]
-    least_accuracy: float
+    min_accuracy: float
 
 
 def read_plan(path: Path) -> Plan:
@@ -117,33 +127,33 @@ def block_runs(block: dict) -> List[Config]:
         rates = _rates(block, config)
         if "decays" in block:
             settings["decay_every"] = _decay_every(block["decays"], config.iterations)
-        configs += make_populations(block["task"], rule, seeds, rates, **settings)
+        configs += make_ensembles(block["task"], rule, seeds, rates, **settings)
     return configs
 
 
 def _first_seeds(number) -> List[int]:
-    if not isinstance(number, int) or not 1 <= number <= MOST_SEEDS:
-        raise ConfigError(f"seeds is {number}; expected a list, or a number from 1 to {MOST_SEEDS}")
+    if not isinstance(number, int) or not 1 <= number <= MAX_SEEDS:
+        raise ConfigError(f"seeds is {number}; expected a list, or a number from 1 to {MAX_SEEDS}")
     return list(range(number))
 
 
 def _rates(block: dict, config: Config):
     """The learning rates of a block for the rule of `config`; None leaves the choice to the configuration's default."""
     if "learning_rates" in block:
-        for name in ("rates", "rate_multiple"):
+        for name in ("rates", "learning_rate_multiple"):
             if name in block:
                 raise ConfigError(f"{name} stands beside learning_rates; it is of the chosen rate")
         return block["learning_rates"]
-    which, multiple = block.get("rates", "chosen"), block.get("rate_multiple", 1)
+    which, multiple = block.get("rates", "chosen"), block.get("learning_rate_multiple", 1)
     if which not in RATES:
         raise ConfigError(f"unknown rates '{which}'; known: {', '.join(RATES)}")
     if not _is_number(multiple) or multiple <= 0:
-        raise ConfigError(f"rate_multiple is {multiple!r}; expected a number above 0")
+        raise ConfigError(f"learning_rate_multiple is {multiple!r}; expected a number above 0")
     if multiple == 1 and which == "chosen":
         return None
     name = "learning_rate" if which == "chosen" else "learning_rate_on_test"
     try:
-        rates = chosen_rates(config.task, config.rule, config.optimizer, config.batch_size)
+        rates = chosen_learning_rates(config.task, config.rule, config.optimizer, config.batch_size)
     except ValueError as error:
         raise ConfigError(str(error))
     if name not in rates:

@@ -1,4 +1,4 @@
-"""Trains populations with a learning rule and measures curvature along the way.
+"""Trains ensembles with a learning rule and measures curvature along the way.
 
     python -m experiments.train --task pattern_generation --rule three_factor --seeds 0 1 2 --learning-rate 0.01 0.03
 
@@ -16,7 +16,7 @@ import yaml
 
 from experiments.command_line import OneLineParser
 from experiments.evidence.run_folder import RunFolderError
-from experiments.plan.config import ConfigError, make_populations
+from experiments.plan.config import ConfigError, make_ensembles
 from experiments.plan.settings import add_options
 from experiments.plan.settings_file import read_settings
 from experiments.train.loop import train
@@ -85,7 +85,7 @@ def main(arguments: Optional[List[str]] = None) -> None:
     p = parser()
     given = p.parse_args(arguments)
     try:
-        for config in make_populations(**settings(given)):
+        for config in make_ensembles(**settings(given)):
             print(train(config, given.output, wait=given.wait), flush=True)
     except (ConfigError, RunFolderError, DataFileError) as error:
         p.exit(2, f"{p.prog}: {error}\n")

@@ -2,7 +2,7 @@
 
 from typing import List
 
-from experiments.plan.config import Config, ConfigError, replicas, task_of
+from experiments.plan.config import Config, ConfigError, members, task_of
 from experiments.train.streams import random_stream
 from tasks import Data
 
@@ -14,4 +14,4 @@ def load_data(config: Config) -> List[Data]:
     examples = by_seed[config.seeds[0]].training_examples
     if config.batch_size > examples:
         raise ConfigError(f"batch_size is {config.batch_size}; the training data has {examples} examples")
-    return [by_seed[seed] for seed, _ in replicas(config)]
+    return [by_seed[seed] for seed, _ in members(config)]

@@ -1,4 +1,4 @@
-"""A population of networks in one finalized graph: train, evaluate, measure curvature; nothing is built afterwards."""
+"""An ensemble of networks in one finalized graph: train, evaluate, measure curvature; nothing is built afterwards."""
 
 import ctypes
 from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
@@ -6,8 +6,8 @@ from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from experiments.plan.config import FULL_BATCH, Config, replicas
-from experiments.train.gradients import Match, gradient_of, match, rule_gradient
+from experiments.plan.config import FULL_BATCH, Config, members
+from experiments.train.gradients import GradientComparison, compare, gradient_of, rule_gradient
 from experiments.train.optimizers import OPTIMIZERS
 from experiments.train.streams import random_stream
 from hessian.power_iteration import beginning, power_iteration
@@ -57,26 +57,26 @@ def _filled(indices: np.ndarray, size: int) -> np.ndarray:
 class _Measures(NamedTuple):
     """The graph that measures `size` replicas, those `chosen` by index [size]: what is fed, what is fetched.
 
-    A power iteration goes on from `progress` to `reached`: until at most `fewest` replicas are not done, or for `most`
-    products.
+    A power iteration goes on from `progress` to `reached`: until at most `min_running` replicas are not done, or for
+    `max_products` products.
     """
 
     size: int
     chosen: tf.Tensor
     examples: Batch
     progress: List[tf.Tensor]
-    fewest: tf.Tensor
-    most: tf.Tensor
+    min_running: tf.Tensor
+    max_products: tf.Tensor
     reached: List[tf.Tensor]
-    match: Match
+    comparison: GradientComparison
 
 
-class Population:
+class Ensemble:
     """R networks with common settings, one for each seed and learning rate, trained side by side.
 
     Arrays that are fed or returned have a leading axis of `replicas`: x [R, T, B, N_in], y [R, K, B, N_out]. A single
-    network of a task whose runs come in populations is there twice, because a replica's numbers are the same to the bit
-    whoever shares its population, but TensorFlow takes another kernel for one alone.
+    network of a task whose runs come in ensembles is there twice, because a replica's numbers are the same to the bit
+    whoever shares its ensemble, but TensorFlow takes another kernel for one alone.
 
     training, measured: how many examples a full training batch and the set for the curvature have; None for any number,
     for which TensorFlow computes shapes at every operation of a gradient, in small networks at the cost of the rest.
@@ -84,8 +84,8 @@ class Population:
 
     def __init__(self, config: Config, task: Task, training: Optional[int] = None, measured: Optional[int] = None):
         keep_freed_memory()
-        self.members, self.power_iterations = replicas(config), config.power_iterations
-        self.twice = len(self.members) == 1 and task.population > 1
+        self.members, self.power_iterations = members(config), config.power_iterations
+        self.twice = len(self.members) == 1 and task.ensemble_size > 1
         self._graph = tf.Graph()
         with self._graph.as_default():
             self._build(config, task, training, measured)
@@ -98,13 +98,13 @@ class Population:
         self._session.run(start)
         call = self._session.make_callable
         self._train = call([self._step_loss, self._is_finite, self._update], list(self._fed) + [self._rate])
-        self._evaluate = call([self._seen.whole, self._seen.data, self._performance], list(self._shown))
+        self._evaluate = call([self._seen.total, self._seen.data, self._performance], list(self._shown))
         self._begin = call(tf.nest.flatten(self._beginning), [self._start])
-        self._iterate, self._match = {}, {}
+        self._iterate, self._compare = {}, {}
         for part in self._measures:
             of = [part.chosen] + list(part.examples)
-            self._iterate[part.size] = call(part.reached, of + part.progress + [part.fewest, part.most])
-            self._match[part.size] = call(part.match, of)
+            self._iterate[part.size] = call(part.reached, of + part.progress + [part.min_running, part.max_products])
+            self._compare[part.size] = call(part.comparison, of)
 
     def _build(self, config, task, training, measured):
         members = self.members * 2 if self.twice else self.members
@@ -119,14 +119,14 @@ class Population:
         fixed = tf.constant(feedback, tf.float32)
         weights = Weights(*[variable.read_value() for variable in variables])
         cell = make_cell(task.units, task.adaptive_units, task.alpha, task.beta)
-        network = Network(cell, getattr(losses, task.loss), task.loss_steps, task.l2)
+        network = Network(cell, getattr(losses, task.loss), task.supervised_steps, task.l2)
         later = task.evaluation_steps - task.steps
-        longer = network._replace(loss_steps=tuple(t + later for t in task.loss_steps))
+        longer = network._replace(supervised_steps=tuple(t + later for t in task.supervised_steps))
 
         def placeholders(networks, steps, examples):
             return Batch(
                 tf.placeholder(tf.float32, [networks, steps, examples, task.inputs]),
-                tf.placeholder(tf.float32, [networks, len(task.loss_steps), examples, task.outputs]),
+                tf.placeholder(tf.float32, [networks, len(task.supervised_steps), examples, task.outputs]),
             )
 
         batch_size = training if config.batch_size == FULL_BATCH else config.batch_size
@@ -146,17 +146,19 @@ class Population:
         ]
 
     def _build_measures(self, config, network, weights, fixed, examples):
-        """Curvature and match of as many replicas as `examples` are for; those that are not chosen cost nothing."""
+        """Curvature and comparison of gradients for as many replicas as `examples` are for; the others cost nothing."""
         size = examples.x.shape[0].value
         chosen = tf.placeholder(tf.int32, [size])
         weights, fixed = Weights(*[tf.gather(w, chosen) for w in weights]), tf.gather(fixed, chosen)
         loss, matrix = plain_loss(network, weights, examples), getattr(weights, config.hessian_of)
         progress = [tf.placeholder(p.dtype, [size] + p.shape[1:].as_list()) for p in tf.nest.flatten(self._beginning)]
-        fewest, most = tf.placeholder(tf.int32, []), tf.placeholder(tf.int32, [])
-        reached = power_iteration(loss.whole, matrix, tf.nest.pack_sequence_as(self._beginning, progress), most, fewest)
+        min_running, max_products = tf.placeholder(tf.int32, []), tf.placeholder(tf.int32, [])
+        reached = power_iteration(
+            loss.total, matrix, tf.nest.pack_sequence_as(self._beginning, progress), max_products, min_running
+        )
         used = rule_gradient(network, weights, examples, config.rule, fixed)
-        found = match(gradient_of(network, weights, loss), used)
-        return _Measures(size, chosen, examples, progress, fewest, most, tf.nest.flatten(reached), found)
+        found = compare(gradient_of(network, weights, loss), used)
+        return _Measures(size, chosen, examples, progress, min_running, max_products, tf.nest.flatten(reached), found)
 
     def _build_training(self, config, learning, variables, weights):
         """One step: a replica whose rate is 0 or whose loss or new weights would not be finite keeps what it has."""
@@ -164,9 +166,9 @@ class Population:
         slots = optimizer.slots(variables)
         old = list(weights) + [slot.read_value() for slot in slots]
         self._rate = tf.placeholder(tf.float32, [weights.W_h.shape[0].value])
-        new_weights, new_slots = optimizer.step(list(weights), list(learning.whole), old[len(weights) :], self._rate)
+        new_weights, new_slots = optimizer.step(list(weights), list(learning.total), old[len(weights) :], self._rate)
         sums = tf.add_n([tf.reduce_sum(weight, axis=[1, 2]) for weight in new_weights])
-        self._step_loss = learning.losses.whole
+        self._step_loss = learning.losses.total
         self._is_finite = tf.math.is_finite(self._step_loss + sums)
         moves = tf.logical_and(self._is_finite, self._rate > 0)
         self._state = variables + slots
@@ -201,22 +203,24 @@ class Population:
         state = [np.array(array) for array in self._begin(np.float32(self.directions[which]))]
         progress = tf.nest.pack_sequence_as(self._beginning, state)
         sizes = [part.size for part in self._measures]
-        for size, fewest in zip(sizes, sizes[1:] + [0]):
+        for size, min_running in zip(sizes, sizes[1:] + [0]):
             live = np.flatnonzero(~progress.done & (progress.found.iterations < self.power_iterations))
-            if len(live) <= fewest:
+            if len(live) <= min_running:
                 continue
-            most = self.power_iterations - progress.found.iterations[live[0]]
+            max_products = self.power_iterations - progress.found.iterations[live[0]]
             part = _filled(live, size)
-            reached = self._iterate[size](*self._of(examples, which[part]), *[a[part] for a in state], fewest, most)
+            reached = self._iterate[size](
+                *self._of(examples, which[part]), *[a[part] for a in state], min_running, max_products
+            )
             for array, new in zip(state, reached):
                 array[live] = new[: len(live)]
         return Curvature(*[getattr(progress.found, name) for name in Curvature._fields])
 
-    def match(self, examples: Example, which: Sequence[int]) -> Match:
+    def compare(self, examples: Example, which: Sequence[int]) -> GradientComparison:
         """How the rule's gradient on these examples lies to the exact one, for the replicas `which`."""
         size = min(part.size for part in self._measures if part.size >= len(which))
-        found = self._match[size](*self._of(examples, _filled(np.array(which, np.int32), size)))
-        return Match(*[array[: len(which)] for array in found])
+        found = self._compare[size](*self._of(examples, _filled(np.array(which, np.int32), size)))
+        return GradientComparison(*[array[: len(which)] for array in found])
 
     def _of(self, examples: Example, replicas: np.ndarray) -> List[np.ndarray]:
         """What is fed to measure these replicas."""

@@ -12,11 +12,11 @@ from rules.scaled_bptt import dot, rho
 
 
 class RuleGradient(NamedTuple):
-    """losses: as models.network gives them. whole: gradient of the whole loss, Weights. data: [dL/dW_x, dL/dW_h] of the
+    """losses: as models.network gives them. total: gradient of the whole loss, Weights. data: [dL/dW_x, dL/dW_h] of the
     data term alone, under the rule."""
 
     losses: Losses
-    whole: Weights
+    total: Weights
     data: List[tf.Tensor]
 
 
@@ -32,16 +32,16 @@ def rule_gradient(network: Network, weights: Weights, batch: Batch, name: str, f
     if rule.rescale is None:
         return used
     other = rule_gradient(network, weights, batch, "three_factor", fixed)
-    W_x, W_h = rule.rescale(matrices(used.whole), matrices(other.whole))
-    return used._replace(whole=used.whole._replace(W_x=W_x, W_h=W_h), data=rule.rescale(used.data, other.data))
+    W_x, W_h = rule.rescale(matrices(used.total), matrices(other.total))
+    return used._replace(total=used.total._replace(W_x=W_x, W_h=W_h), data=rule.rescale(used.data, other.data))
 
 
 def gradient_of(network: Network, weights: Weights, losses: Losses) -> RuleGradient:
     """The gradient of a loss as its graph has it: exact for `models.network.plain_loss`."""
-    whole = Weights(*tf.gradients(losses.whole, list(weights)))
+    total = Weights(*tf.gradients(losses.total, list(weights)))
     penalised = [weights.W_x, without_diagonal(weights.W_h)]
-    data = [gradient - network.l2 * weight for gradient, weight in zip(matrices(whole), penalised)]
-    return RuleGradient(losses, whole, data)
+    data = [gradient - network.l2 * weight for gradient, weight in zip(matrices(total), penalised)]
+    return RuleGradient(losses, total, data)
 
 
 def matrices(gradient: Weights) -> List[tf.Tensor]:
@@ -49,7 +49,7 @@ def matrices(gradient: Weights) -> List[tf.Tensor]:
     return [gradient.W_x, gradient.W_h]
 
 
-class Match(NamedTuple):
+class GradientComparison(NamedTuple):
     """How a gradient ghat lies to the exact g; each [R].
 
     rho = (ghat . g) / (g . g) (Eq. 6) over W_x and W_h together, over each, and of the data term over both; cosine
@@ -63,14 +63,14 @@ class Match(NamedTuple):
     cosine: tf.Tensor
 
 
-def match(exact: RuleGradient, used: RuleGradient) -> Match:
+def compare(exact: RuleGradient, used: RuleGradient) -> GradientComparison:
     """How the gradient that a rule uses lies to the exact one; 0 where a gradient vanishes."""
-    g, ghat = matrices(exact.whole), matrices(used.whole)
+    g, ghat = matrices(exact.total), matrices(used.total)
     lengths = square_root(dot(g, g) * dot(ghat, ghat))
-    return Match(
+    return GradientComparison(
         rho=rho(g, ghat),
-        rho_W_h=rho([exact.whole.W_h], [used.whole.W_h]),
-        rho_W_x=rho([exact.whole.W_x], [used.whole.W_x]),
+        rho_W_h=rho([exact.total.W_h], [used.total.W_h]),
+        rho_W_x=rho([exact.total.W_x], [used.total.W_x]),
         rho_data=rho(exact.data, used.data),
         cosine=tf.math.divide_no_nan(dot(g, ghat), lengths),
     )

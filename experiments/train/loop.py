@@ -8,7 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from experiments.evidence.run_folder import RunFolder
-from experiments.plan.config import Config, replicas
+from experiments.plan.config import Config, members
 from experiments.train.data import load_data
 from experiments.train.stop_signals import Stopped, StopSignals
 from experiments.train.summary import summary
@@ -17,7 +17,7 @@ from tasks import Data
 
 
 def train(config: Config, root: Path, show_progress: Optional[bool] = None, wait: bool = False) -> Path:
-    """Trains the population of a configuration, or goes on with it; returns the finished folder.
+    """Trains the ensemble of a configuration, or goes on with it; returns the finished folder.
 
     show_progress: None shows the bar on a terminal only. wait: for another process that trains the same.
     Raises ConfigError, RunFolderError, DataFileError; Stopped after SIGTERM or SIGINT, with a checkpoint written.
@@ -56,7 +56,7 @@ def _train(config: Config, folder: RunFolder, data: List[Data], show_progress: O
                 training.train_step()
                 _report_divergence(bar, training, before)
                 bar.update()
-        training.population.close()
+        training.ensemble.close()
         folder.finish(training.history_frame().to_csv(index=False), summary(training))
 
 
@@ -67,8 +67,8 @@ def _is_evaluation(config: Config, iteration: int) -> bool:
 
 
 def _label(config: Config) -> str:
-    count = len(replicas(config))
-    which = f"seed {config.seeds[0]}" if count == 1 else f"{count} replicas"
+    count = len(members(config))
+    which = f"seed {config.seeds[0]}" if count == 1 else f"{count} runs"
     return f"{config.task} {config.rule} {which}"
 
 

@@ -7,30 +7,30 @@ import numpy as np
 import pandas as pd
 
 from experiments.evidence.run_folder import RunFolder
-from experiments.plan.config import FULL_BATCH, Config, rate_factor, replicas, task_of
+from experiments.plan.config import FULL_BATCH, Config, learning_rate_factor, members, task_of
 from experiments.train.stopping import is_stable
 from tasks import GAP_SIGN, Data, Example, stack_examples
 
 CURVATURE = ("eigenvalue", "rayleigh", "residual")
-MATCH = ("rho", "rho_W_h", "rho_W_x", "rho_data", "cosine")
+COMPARISON = ("rho", "rho_W_h", "rho_W_x", "rho_data", "cosine")
 RUNNING = "running"  # a replica's status until it is completed, stable, capped or diverged
 
 
 class Training:
-    """A population in training, and its history so far: one row (a dict) an evaluation and replica."""
+    """An ensemble in training, and its history so far: one row (a dict) an evaluation and replica."""
 
     def __init__(self, config: Config, folder: RunFolder, data: List[Data]):
-        from experiments.train.ensemble import Population  # imports TensorFlow: not for --help or a bad option
+        from experiments.train.ensemble import Ensemble  # imports TensorFlow: not for --help or a bad option
 
         self.config, self.folder, self.data = config, folder, data
-        self.task, self.members = task_of(config), replicas(config)
+        self.task, self.members = task_of(config), members(config)
         self.iteration, self.history = 0, []
         self.status, self.diverged_at = [RUNNING] * len(self.members), [-1] * len(self.members)
         self._rates = np.array([rate for _, rate in self.members], np.float32)
         self._hessian_batch = stack_examples([each.hessian_batches[config.hessian_on] for each in data])
         self._full_batch = stack_examples([each.batch(0, None) for each in data]) if self._is_full_batch() else None
         measured = self._hessian_batch.x.shape[2]
-        self.population = Population(config, self.task, data[0].training_examples, measured)
+        self.ensemble = Ensemble(config, self.task, data[0].training_examples, measured)
 
     def _is_full_batch(self) -> bool:
         return self.config.batch_size == FULL_BATCH
@@ -45,11 +45,11 @@ class Training:
         columns = saved["columns"].tolist()
         self.history = [dict(zip(columns, row)) for row in saved["history"]]
         states = sum(name.startswith("state_") for name in saved)
-        self.population.restore([saved[f"state_{i}"] for i in range(states)])
+        self.ensemble.restore([saved[f"state_{i}"] for i in range(states)])
 
     def save(self) -> None:
         """Writes the checkpoint: state, iteration, history. Random numbers are a function of the iteration."""
-        arrays = {f"state_{i}": array for i, array in enumerate(self.population.state())}
+        arrays = {f"state_{i}": array for i, array in enumerate(self.ensemble.state())}
         columns = list(self.history[0])
         arrays.update(
             iteration=np.int64(self.iteration),
@@ -67,9 +67,9 @@ class Training:
 
     def train_step(self) -> None:
         """One iteration of the running replicas; notes which of them diverge."""
-        rates = self._rates * np.float32(rate_factor(self.config, self.iteration))
+        rates = self._rates * np.float32(learning_rate_factor(self.config, self.iteration))
         rates[[replica for replica, status in enumerate(self.status) if status != RUNNING]] = 0
-        loss, finite = self.population.train(self._batch(), rates)
+        loss, finite = self.ensemble.train(self._batch(), rates)
         for replica in self.running:
             if not finite[replica]:
                 self._diverge(replica)
@@ -90,8 +90,8 @@ class Training:
     def evaluate(self) -> None:
         """Adds a row for each running replica, saves the weights, ends the replicas that are done, saves all."""
         results = {name: self._evaluate_set(name) for name in self.data[0].sets}
-        curvature = self.population.curvature(self._hessian_batch, self.running)
-        match = self.population.match(self._hessian_batch, self.running)
+        curvature = self.ensemble.curvature(self._hessian_batch, self.running)
+        comparison = self.ensemble.compare(self._hessian_batch, self.running)
         for place, replica in enumerate(self.running):
             row = self._performances(
                 {name: {k: float(v[replica]) for k, v in r.items()} for name, r in results.items()}
@@ -99,16 +99,16 @@ class Training:
             row["power_iterations"] = int(curvature.iterations[place])
             row["converged"] = bool(curvature.converged[place])
             row.update({name: float(getattr(curvature, name)[place]) for name in CURVATURE})
-            row.update({name: float(getattr(match, name)[place]) for name in MATCH})
+            row.update({name: float(getattr(comparison, name)[place]) for name in COMPARISON})
             seed, rate = self.members[replica]
             self.history.append(dict(seed=seed, learning_rate=rate, iteration=self.iteration, **row))
-        self.folder.save_weights(self.iteration, self.population.weights()._asdict())
+        self.folder.save_weights(self.iteration, self.ensemble.weights()._asdict())
         self._end_replicas()
         self.save()
 
     def _evaluate_set(self, name: str) -> Dict[str, np.ndarray]:
         parts = zip(*[data.sets[name]() for data in self.data])
-        return self.population.evaluate(stack_examples(part) for part in parts)
+        return self.ensemble.evaluate(stack_examples(part) for part in parts)
 
     def _performances(self, of: Dict[str, dict]) -> dict:
         """The columns of one replica that come from evaluating its sets; gaps are larger where worse."""

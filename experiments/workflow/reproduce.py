@@ -82,7 +82,7 @@ def weak_runs(results: Path, plan: Plan) -> List[str]:
             continue
         for entry in json.loads(path.read_text()):
             accuracy = entry["final"]["validation_performance"] or 0.0
-            if entry["status"] == "diverged" or not accuracy > plan.least_accuracy:
+            if entry["status"] == "diverged" or not accuracy > plan.min_accuracy:
                 lines.append(f"run {name}: {entry['status']}, validation accuracy {accuracy:.3f}: BPTT did not learn")
     return lines
 
@@ -211,7 +211,7 @@ def reproduce(p: OneLineParser, plan: Plan, what: str, given, more: List[str]) -
     code = snakemake(results, lock, given.cores, targets(plan, given.figures), more)
     if code >= 128:
         p.exit(code, f"{p.prog}: stopped; the same command goes on from there\n")
-    problems = failures(results) + (weak_runs(results, plan) if plan.least_accuracy else [])
+    problems = failures(results) + (weak_runs(results, plan) if plan.min_accuracy else [])
     for line in problems:
         print(f"{p.prog}: {line}", file=sys.stderr)
     if code != 0:

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from experiments.plan.config import make_config, replicas, task_of
+from experiments.plan.config import make_config, task_of
 from experiments.train.data import load_data
-from experiments.train.ensemble import Population
+from experiments.train.ensemble import Ensemble
 from experiments.train.streams import random_stream
 from tasks import Example, stack_examples
 
 RATE = np.array([1e-2], np.float32)
 SMALL = {  # shortened: TensorFlow takes a while to build fifty steps
     "pattern_generation": {"steps": 6},
-    "delayed_match": {"units": 20, "adaptive_units": 10, "delay": 4, "longest_test_delay": 6},
+    "delayed_match": {"units": 20, "adaptive_units": 10, "delay": 4, "max_test_delay": 6},
     "seq_mnist": {},
 }
 
@@ -31,56 +31,56 @@ def examples(count, seed=0):
 
 
 @contextmanager
-def built(*arguments, population=None, examples=None, **settings):
-    """(population, configuration); `population` overrides the task's own number, `examples` fixes the batches' size."""
+def built(*arguments, ensemble=None, examples=None, **settings):
+    """(ensemble, configuration); `ensemble` overrides the task's own number, `examples` fixes the batches' size."""
     config = make_config(*arguments, parameters=SMALL[arguments[0]], **settings)
     task = task_of(config)
-    task = task if population is None else task._replace(population=population)
-    found = Population(config, task, examples, examples)
+    task = task if ensemble is None else task._replace(ensemble_size=ensemble)
+    found = Ensemble(config, task, examples, examples)
     yield found, config
     found.close()
 
 
 @pytest.fixture(scope="module")
-def population():
+def ensemble():
     with built("seq_mnist", "bptt", [0], [1e-2], batch_size=16) as (found, _):
         yield found
 
 
-def test_evaluating_builds_nothing_and_keeps_memory_and_speed(population):
+def test_evaluating_builds_nothing_and_keeps_memory_and_speed(ensemble):
     batch = examples(32)
     seconds, memory = [], []
     for _ in range(100):
         begun = time.perf_counter()
-        population.curvature(batch, [0])
+        ensemble.curvature(batch, [0])
         seconds.append(time.perf_counter() - begun)
         memory.append(int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize())
     assert memory[-1] - memory[4] < 4 * 2**20
     assert np.median(seconds[50:]) < 1.3 * np.median(seconds[1:10])
-    with pytest.raises(RuntimeError, match="finalized"), population._graph.as_default():
+    with pytest.raises(RuntimeError, match="finalized"), ensemble._graph.as_default():
         tf.constant(0)
 
 
-def test_curvature_is_the_same_at_every_call(population):
+def test_curvature_is_the_same_at_every_call(ensemble):
     batch = examples(32)
-    first, second = population.curvature(batch, [0]), population.curvature(batch, [0])
+    first, second = ensemble.curvature(batch, [0]), ensemble.curvature(batch, [0])
     assert np.array_equal(first.eigenvalue, second.eigenvalue) and first.eigenvalue[0] > 0
 
 
-def test_training_lowers_the_loss_and_restoring_undoes_it(population):
+def test_training_lowers_the_loss_and_restoring_undoes_it(ensemble):
     batch = examples(16)
-    state = population.state()
-    losses = [population.train(batch, RATE)[0][0] for _ in range(20)]
+    state = ensemble.state()
+    losses = [ensemble.train(batch, RATE)[0][0] for _ in range(20)]
     assert losses[-1] < losses[0]
-    population.restore(state)
-    assert population.train(batch, RATE)[0][0] == losses[0]
-    population.restore(state)
+    ensemble.restore(state)
+    assert ensemble.train(batch, RATE)[0][0] == losses[0]
+    ensemble.restore(state)
 
 
-def test_a_set_in_parts_has_the_mean_of_the_whole(population):
+def test_a_set_in_parts_has_the_mean_of_the_whole(ensemble):
     whole = examples(30)
     parts = [Example(whole.x[:, :, a:b], whole.y[:, :, a:b]) for a, b in ((0, 7), (7, 30))]
-    one, other = population.evaluate([whole]), population.evaluate(parts)
+    one, other = ensemble.evaluate([whole]), ensemble.evaluate(parts)
     assert one["data_loss"] == pytest.approx(other["data_loss"], rel=1e-6)
     assert one["performance"] == pytest.approx(other["performance"], rel=1e-6)
 
@@ -90,24 +90,24 @@ def test_rules_share_their_random_numbers(task):
     """The same seed gives every rule the same weights, input, batches, test noise and start of the power iteration."""
     found = []
     for rule, rate in (("bptt", 1e-2), ("rflo", 1e-3)):
-        with built(task, rule, [3], [rate]) as (population, config):
+        with built(task, rule, [3], [rate]) as (ensemble, config):
             data = load_data(config)[0]
             batches = [data.batch(i, config.batch_size or None) for i in (0, 500)]
             sets = [next(iter(data.sets[name]())) for name in sorted(data.sets)]
             examples = [array for example in batches + sets for array in example]
-            found.append(list(population.weights()) + [population.directions] + examples)
+            found.append(list(ensemble.weights()) + [ensemble.directions] + examples)
     assert all(np.array_equal(one, other) for one, other in zip(*found))
 
 
-def trained(members, task, rule, steps, population=None, optimizer="sgd"):
+def trained(members, task, rule, steps, ensemble=None, optimizer="sgd"):
     """{(seed, rate): everything that is recorded of that replica after some steps}."""
     seeds, rates = sorted({s for s, _ in members}), sorted({r for _, r in members})
     config = make_config(task, rule, seeds, rates, parameters=SMALL[task])
     data = load_data(config)
     batch = stack_examples([d.batch(0, None) for d in data])
     size = batch.x.shape[2]
-    with built(task, rule, seeds, rates, population=population, examples=size, optimizer=optimizer) as (found, config):
-        rates = np.array([rate for _, rate in replicas(config)], np.float32)
+    with built(task, rule, seeds, rates, ensemble=ensemble, examples=size, optimizer=optimizer) as (found, config):
+        rates = np.array([rate for _, rate in members(config)], np.float32)
         for _ in range(steps):
             loss, finite = found.train(batch, rates)
         sets = [
@@ -118,10 +118,10 @@ def trained(members, task, rule, steps, population=None, optimizer="sgd"):
             finite,
             *found.weights(),
             *found.curvature(batch, range(len(rates))),
-            *found.match(batch, range(len(rates))),
+            *found.compare(batch, range(len(rates))),
         ]
         arrays += [values for one in sets for values in one.values()]
-        return {member: [array[i] for array in arrays] for i, member in enumerate(replicas(config))}
+        return {member: [array[i] for array in arrays] for i, member in enumerate(members(config))}
 
 
 def assert_bits(one, other):
@@ -129,8 +129,8 @@ def assert_bits(one, other):
 
 
 @pytest.mark.parametrize("task, optimizer", [("pattern_generation", "adam"), ("delayed_match", "sgd")])
-def test_a_replica_is_the_same_to_the_bit_whoever_shares_its_population(task, optimizer):
-    """Alone, and in populations in which it falls into a vector register of eight numbers or is left over after it."""
+def test_a_replica_is_the_same_to_the_bit_whoever_shares_its_ensemble(task, optimizer):
+    """Alone, and in ensembles in which it falls into a vector register of eight numbers or is left over after it."""
     first, rule = (1, 1e-3), "mdgl"
     alone = trained([first], task, rule, 20, optimizer=optimizer)[first]
     for size in (3, 11):
@@ -140,7 +140,7 @@ def test_a_replica_is_the_same_to_the_bit_whoever_shares_its_population(task, op
     assert_bits(others[10, 1e-3], pair[10, 1e-3])
 
 
-def test_learning_rates_that_share_a_population_do_not_disturb_each_other():
+def test_learning_rates_that_share_an_ensemble_do_not_disturb_each_other():
     member = (4, 3e-3)
     pair = trained([(1, 1e-3), (1, 3e-3), (4, 1e-3), (4, 3e-3)], "pattern_generation", "mdgl", 10)
     assert_bits(pair[member], trained([member], "pattern_generation", "mdgl", 10)[member])
@@ -150,7 +150,7 @@ def test_learning_rates_that_share_a_population_do_not_disturb_each_other():
 def test_one_replica_agrees_with_several_after_a_step(task):
     """Kernels differ between one replica and several, so the last bits do."""
     member = (1, 1e-3)
-    one, two = trained([member], task, "bptt", 1, population=1)[member], trained([member], task, "bptt", 1)[member]
+    one, two = trained([member], task, "bptt", 1, ensemble=1)[member], trained([member], task, "bptt", 1)[member]
     for single, paired in zip(one[2:6], two[2:6]):  # the weights
         assert np.abs(single - paired).max() <= 1e-6 * np.abs(paired).max()
 
@@ -165,11 +165,11 @@ def test_a_replica_that_diverges_is_frozen_and_disturbs_nobody(optimizer):
 
 
 def test_each_replica_has_its_own_learning_rate():
-    with built("pattern_generation", "bptt", [0, 1], [1e-3]) as (population, config):
+    with built("pattern_generation", "bptt", [0, 1], [1e-3]) as (ensemble, config):
         batch = stack_examples([d.batch(0, None) for d in load_data(config)])
-        before = population.weights()
-        population.train(batch, np.array([0, 1e-3], np.float32))
-        after = population.weights()
+        before = ensemble.weights()
+        ensemble.train(batch, np.array([0, 1e-3], np.float32))
+        after = ensemble.weights()
     assert all(np.array_equal(b[0], a[0]) for b, a in zip(before, after))
     assert not any(np.array_equal(b[1], a[1]) for b, a in zip(before, after))
 

@@ -11,8 +11,8 @@ from explicit import (
     outputs_of,
     random_problem,
     rates,
+    total_loss,
     trace_gradient,
-    whole_loss,
 )
 from graphs import dense_hessian
 
@@ -48,12 +48,12 @@ def results(folder, problem, *options):
 
 def test_cross_entropy_of_a_brought_network(tmp_path):
     problem = random_problem(
-        1, "cross_entropy", alpha=0.3, beta=0.7, adaptive=2, l2=0.01, loss_steps=(6,), units=4, outputs=4
+        1, "cross_entropy", alpha=0.3, beta=0.7, adaptive=2, l2=0.01, supervised_steps=(6,), units=4, outputs=4
     )
     options = "--rule three_factor --alpha 0.3 --beta 0.7 --adaptive-units 2 --l2 0.01".split()
     found = results(tmp_path, problem, *options)
     W_x, W_h = trace_gradient(problem, "three_factor")
-    assert found["loss"] == pytest.approx(whole_loss(problem), rel=1e-12)
+    assert found["loss"] == pytest.approx(total_loss(problem), rel=1e-12)
     assert found["grad_W_x"] == pytest.approx(W_x, rel=1e-10, abs=1e-13)
     assert found["grad_W_h"] == pytest.approx(W_h, rel=1e-10, abs=1e-13)
     g = []
@@ -72,10 +72,10 @@ def test_cross_entropy_of_a_brought_network(tmp_path):
 
 @pytest.mark.parametrize("loss, steps", [("squared", None), ("last-squared", (6,))])
 def test_squared_losses(tmp_path, loss, steps):
-    problem = random_problem(2, loss_steps=steps)
+    problem = random_problem(2, supervised_steps=steps)
     whole = problem._replace(y=np.repeat(problem.y[-1:], 6, axis=0)) if steps else problem
     found = results(tmp_path, whole, "--rule", "mdgl", "--loss", loss)
-    assert found["loss"] == pytest.approx(whole_loss(problem), rel=1e-12)
+    assert found["loss"] == pytest.approx(total_loss(problem), rel=1e-12)
     assert found["grad_W_h"] == pytest.approx(trace_gradient(problem, "mdgl")[1], rel=1e-10, abs=1e-13)
 
 
@@ -90,7 +90,7 @@ def test_every_rule_and_matrix_can_be_asked_for(tmp_path, capsys):
     assert "leading_eigenvalue" in capsys.readouterr().out
 
 
-P = random_problem(4, "cross_entropy", loss_steps=(6,))  # 5 units, 2 inputs, 3 outputs, 6 steps, batch of 3
+P = random_problem(4, "cross_entropy", supervised_steps=(6,))  # 5 units, 2 inputs, 3 outputs, 6 steps, batch of 3
 LARGE = {"W_x": np.ones((2, 51)), "W_h": np.zeros((51, 51)), "w": np.ones((51, 3)), "feedback": np.ones((51, 3))}
 BAD = {
     "diagonal": ({"W_h": P.W_h + np.eye(5)}, [], "W_h.*self-connections; expected a zero diagonal"),
@@ -182,7 +182,7 @@ def test_other_members_and_single_arrays_are_refused(tmp_path, capsys):
 
 @pytest.mark.parametrize("matrix", ["W_h", "W_x"])
 def test_top_eigenvalues_and_relative_flatness(matrix, tmp_path, capsys):
-    problem = random_problem(5, "cross_entropy", steps=4, loss_steps=(4,), l2=0.1)
+    problem = random_problem(5, "cross_entropy", steps=4, supervised_steps=(4,), l2=0.1)
     options = f"--rule bptt --l2 0.1 --top-eigenvalues 7 --relative-flatness --hessian-of {matrix}".split()
     found = results(tmp_path, problem, *options)
     expected = np.linalg.eigvalsh(dense_hessian(problem, matrix))

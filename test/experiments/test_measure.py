@@ -11,7 +11,7 @@ from graphs import dense_hessian
 from experiments.measure.__main__ import main
 from experiments.measure.measures import MEASURES
 from experiments.measure.saved_run import SavedRun
-from experiments.plan.config import make_config, replicas, task_of
+from experiments.plan.config import make_config, members, task_of
 from experiments.train.loop import train
 from experiments.train.streams import random_stream
 from models.initialisation import fixed_feedback
@@ -46,20 +46,20 @@ def unmeasured(trained, tmp_path):
 
 def problem_of(folder, replica, iteration):
     """The saved network on its training batch, as test/explicit.py has it, in float64."""
-    task, (seed, _) = task_of(CONFIG), replicas(CONFIG)[replica]
+    task, (seed, _) = task_of(CONFIG), members(CONFIG)[replica]
     example = task.data(random_stream(seed)).batch(0, None)
     with np.load(str(folder / "weights" / f"{iteration:06d}.npz")) as stored:
         weights = {name: stored[name][replica].astype(float) for name in ("W_x", "W_h", "w", "c")}
     feedback = fixed_feedback(random_stream(seed)("feedback"), task.units, task.outputs)
     return Problem(
         x=example.x.astype(float), y=example.y.astype(float), feedback=feedback, alpha=0.0, beta=0.0,
-        a=np.zeros(task.units), loss=task.loss, loss_steps=task.loss_steps, l2=0.05, **weights,
+        a=np.zeros(task.units), loss=task.loss, supervised_steps=task.supervised_steps, l2=0.05, **weights,
     )  # fmt: skip
 
 
 def rows(folder, name, replica, **where):
     """The rows of a measure that belong to a replica."""
-    seed, rate = replicas(CONFIG)[replica]
+    seed, rate = members(CONFIG)[replica]
     table = pd.read_csv(str(folder / f"{name}.csv"), float_precision="round_trip")
     for column, value in dict(where, seed=seed, learning_rate=rate).items():
         table = table[table[column] == value]
@@ -119,7 +119,7 @@ def test_alignment_and_taylor_terms(trained, replica, iteration):
         for vector, column in ((e, "error_alignment"), (g, "gradient_alignment")):
             expected = np.mean(np.abs(vector @ vectors[:, :top])) / np.linalg.norm(vector)
             assert found[column][top] == pytest.approx(expected, abs=1e-4)
-    eta = replicas(CONFIG)[replica][1]
+    eta = members(CONFIG)[replica][1]
     found = rows(trained, "taylor", replica, iteration=iteration).iloc[0]
     expected = {
         "T1": eta * g @ g,
@@ -136,11 +136,11 @@ def test_alignment_and_taylor_terms(trained, replica, iteration):
 
 
 def test_curves_have_every_evaluation_of_every_replica(trained):
-    members = {(seed, rate, iteration) for seed, rate in replicas(CONFIG) for iteration in (0, 2, 4)}
+    expected = {(seed, rate, iteration) for seed, rate in members(CONFIG) for iteration in (0, 2, 4)}
     for name in ("relative_flatness", "alignment", "taylor"):
         table = pd.read_csv(str(trained / f"{name}.csv"))
-        assert set(zip(table.seed, table.learning_rate, table.iteration)) == members
-        assert len(table) == len(members) * (3 if name == "alignment" else 1)
+        assert set(zip(table.seed, table.learning_rate, table.iteration)) == expected
+        assert len(table) == len(expected) * (3 if name == "alignment" else 1)
 
 
 def test_what_is_there_is_not_measured_again(trained, capsys):

@@ -6,7 +6,7 @@ import pytest
 
 from experiments import sweep
 from experiments.plan.config import ConfigError, make_config
-from experiments.plan.rates import chosen_rate
+from experiments.plan.learning_rates import chosen_learning_rate
 from tasks import GAP_SIGN
 
 
@@ -70,10 +70,10 @@ def test_a_sweep_leaves_its_choice_and_evidence_where_training_finds_it(tmp_path
     (entry,) = json.loads(chosen.read_text())
     assert [row["learning_rate"] for row in entry["evidence"]] == [1e-3, 1e-2] and entry["batch_size"] == 0
     assert entry["settings"]["seeds"] == [9000, 9001] and entry["criterion"] == "training_performance"
-    assert chosen_rate("delayed_match", "three_factor", "sgd", 0, chosen) == entry["learning_rate"]
-    assert chosen_rate("delayed_match", "scaled_bptt", "sgd", 0, chosen) == entry["learning_rate"]  # Eq. 36
-    assert chosen_rate("delayed_match", "three_factor", "adam", 0, chosen) == 1e-2  # not swept
-    assert chosen_rate("delayed_match", "bptt", "sgd", 0, chosen) == 1e-2
+    assert chosen_learning_rate("delayed_match", "three_factor", "sgd", 0, chosen) == entry["learning_rate"]
+    assert chosen_learning_rate("delayed_match", "scaled_bptt", "sgd", 0, chosen) == entry["learning_rate"]  # Eq. 36
+    assert chosen_learning_rate("delayed_match", "three_factor", "adam", 0, chosen) == 1e-2  # not swept
+    assert chosen_learning_rate("delayed_match", "bptt", "sgd", 0, chosen) == 1e-2
     before = chosen.read_text()
     sweep.main(options)  # nothing is trained again
     assert chosen.read_text() == before

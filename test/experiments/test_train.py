@@ -20,10 +20,10 @@ from experiments.plan.config import (
     as_dict,
     config_hash,
     from_dict,
+    learning_rate_factor,
     make_config,
-    make_populations,
-    rate_factor,
-    replicas,
+    make_ensembles,
+    members,
 )
 from experiments.train.__main__ import main
 from experiments.train.stopping import is_stable
@@ -272,7 +272,7 @@ def test_what_lies_where_a_run_will_end_is_put_aside(small, tmp_path):
     assert [path for path in tmp_path.iterdir() if ".incomplete-" in path.name]
 
 
-def test_a_population_that_was_killed_goes_on_to_the_same_bits(tmp_path):
+def test_an_ensemble_that_was_killed_goes_on_to_the_same_bits(tmp_path):
     """With Adam, whose moments must come back, and with a replica that has diverged before the kill."""
     options = TINY + ["--seeds", "0", "1", "--learning-rate", "0.01", "1e9", "--optimizer", "adam"]
     options += ["--iterations", "60", "--evaluate-every", "10"]
@@ -321,7 +321,7 @@ def test_until_stable_ends_each_replica_for_itself(tmp_path):
 
 def test_step_decay_multiplies_the_rate():
     config = make_config("seq_mnist", "bptt", [0], decay_factor=0.8, decay_every=10)
-    assert [rate_factor(config, i) for i in (0, 9, 10, 25)] == pytest.approx([1, 1, 0.8, 0.64])
+    assert [learning_rate_factor(config, i) for i in (0, 9, 10, 25)] == pytest.approx([1, 1, 0.8, 0.64])
 
 
 def test_stability_compares_medians_of_two_windows():
@@ -335,16 +335,14 @@ def test_stability_compares_medians_of_two_windows():
     assert is_stable([0.0] * 20, level + level, 10, 0.05)
 
 
-def test_seeds_and_rates_become_populations():
-    configs = make_populations("seq_mnist", "bptt", [0, 1], [0.1, 0.2])
+def test_seeds_and_rates_become_ensembles():
+    configs = make_ensembles("seq_mnist", "bptt", [0, 1], [0.1, 0.2])
     assert [(c.seeds, c.learning_rates) for c in configs] == [([0], [0.1]), ([1], [0.1]), ([0], [0.2]), ([1], [0.2])]
-    configs = make_populations("delayed_match", "bptt", list(range(12)), [0.1])
-    assert [len(replicas(c)) for c in configs] == [10, 2]
-    configs = make_populations("delayed_match", "bptt", [0, 1, 2], [0.1, 0.2, 0.3])
-    assert [len(replicas(c)) for c in configs] == [9]
-    whole = [
-        member for c in make_populations("delayed_match", "bptt", [5, 6, 7, 8], [1, 2, 3]) for member in replicas(c)
-    ]
+    configs = make_ensembles("delayed_match", "bptt", list(range(12)), [0.1])
+    assert [len(members(c)) for c in configs] == [10, 2]
+    configs = make_ensembles("delayed_match", "bptt", [0, 1, 2], [0.1, 0.2, 0.3])
+    assert [len(members(c)) for c in configs] == [9]
+    whole = [member for c in make_ensembles("delayed_match", "bptt", [5, 6, 7, 8], [1, 2, 3]) for member in members(c)]
     assert sorted(whole) == [(seed, float(rate)) for seed in (5, 6, 7, 8) for rate in (1, 2, 3)]
 
 

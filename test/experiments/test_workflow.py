@@ -234,12 +234,12 @@ BAD = {
         "block a .*seeds is 1000000000000000000000; expected a list, or a number from 1 to 10000",
     ),
     "rates twice": (
-        "blocks: {a: {task: delayed_match, rules: [bptt], seeds: 1, learning_rates: [1], rate_multiple: a}}\n",
-        "block a .*rate_multiple stands beside learning_rates; it is of the chosen rate",
+        "blocks: {a: {task: delayed_match, rules: [bptt], seeds: 1, learning_rates: [1], learning_rate_multiple: a}}\n",
+        "block a .*learning_rate_multiple stands beside learning_rates; it is of the chosen rate",
     ),
     "multiple": (
-        "blocks: {a: {task: delayed_match, rules: [bptt], seeds: 1, rate_multiple: a}}\n",
-        "rate_multiple is 'a'; expected a number above 0",
+        "blocks: {a: {task: delayed_match, rules: [bptt], seeds: 1, learning_rate_multiple: a}}\n",
+        "learning_rate_multiple is 'a'; expected a number above 0",
     ),
     "settings": (
         "blocks: {a: {task: delayed_match, rules: [bptt], seeds: 1, settings: {learning_rates: [1]}}}\n",

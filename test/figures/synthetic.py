@@ -31,7 +31,7 @@ class ResultsFolder:
         return self.root
 
     def run(self, name, task, rule, ends, rates=(0.01,), diverged=(), capped=(), evaluations=12, **config):
-        """ends: per replica (seeds first, rates within a seed) a dict: eigenvalue, gap, training, test, rho."""
+        """ends: per run (seeds first, rates within a seed) a dict: eigenvalue, gap, training, test, rho."""
         folder = self.root / "runs" / name
         folder.mkdir()
         seeds = list(range(len(ends) // len(rates)))
@@ -46,9 +46,9 @@ class ResultsFolder:
         }
         config.update(task_constants={"performance": performance}, optimizer=config.get("optimizer", "sgd"))
         (folder / "config.json").write_text(json.dumps(config))
-        replicas = [(seed, rate) for seed in seeds for rate in rates]
+        runs = [(seed, rate) for seed in seeds for rate in rates]
         history, summary = [], []
-        for position, ((seed, rate), end) in enumerate(zip(replicas, ends)):
+        for position, ((seed, rate), end) in enumerate(zip(runs, ends)):
             rows = _history(seed, rate, end, evaluations)
             history += rows
             lost = position in diverged
@@ -79,7 +79,7 @@ def _history(seed, rate, end, evaluations):
 
 
 def ends(key, n, eigenvalue=100.0, eigenvalue_sd=0.2, gap=0.1, gap_sd=0.01, **others):
-    """n replicas: log-normal eigenvalues about `eigenvalue`, normal gaps about `gap`; `others` constant."""
+    """n runs: log-normal eigenvalues about `eigenvalue`, normal gaps about `gap`; `others` constant."""
     random = np.random.RandomState(zlib.crc32(key.encode()))
     eigenvalues = eigenvalue * np.exp(eigenvalue_sd * random.randn(n))
     gaps = gap + gap_sd * random.randn(n)

@@ -58,7 +58,7 @@ def test_the_same_runs_give_the_same_bytes(tmp_path):
 
 def test_a_mean_holds_finished_replicas_and_leaves_diverged_ones_out():
     rows = [
-        {"run": "r", "seed": seed, "learning_rate": 0.1, "status": status, "iteration": i, "x": value}
+        {"ensemble": "r", "seed": seed, "learning_rate": 0.1, "status": status, "iteration": i, "x": value}
         for seed, status, values in (
             (0, "stable", [1.0, 10.0]),
             (1, "capped", [100.0, 10.0, 1000.0]),

@@ -12,15 +12,15 @@ from hessian.flatness import (
 from hessian.operator import HessianOperator
 
 CASES = {
-    "softmax": dict(loss="cross_entropy", loss_steps=(2, 4)),
-    "softmax, penalised": dict(loss="cross_entropy", loss_steps=(4,), l2=0.3, adaptive=2, beta=0.8, alpha=0.2),
+    "softmax": dict(loss="cross_entropy", supervised_steps=(2, 4)),
+    "softmax, penalised": dict(loss="cross_entropy", supervised_steps=(4,), l2=0.3, adaptive=2, beta=0.8, alpha=0.2),
     "squared": dict(loss="squared_error", l2=0.3),
 }
 
 
 def closed_form(problem):
     f, _ = rates(problem)
-    features = np.concatenate([f[t] for t in problem.loss_steps])
+    features = np.concatenate([f[t] for t in problem.supervised_steps])
     if problem.loss == "squared_error":
         return relative_flatness_of_squared_error(features, problem.w)
     outputs = outputs_of(problem).reshape(len(features), -1)

@@ -75,7 +75,7 @@ def test_rate_network_whose_weights_are_fed(name, cell):
         weights = Weights(*[tf.placeholder(tf.float64, constant.shape) for constant in constants])
         x = tf.placeholder(tf.float64, batch.x.shape)
         y = tf.placeholder(tf.float64, batch.y.shape)
-        loss = plain_loss(network, weights, batch._replace(x=x, y=y)).whole
+        loss = plain_loss(network, weights, batch._replace(x=x, y=y)).total
 
         def feed(problem):
             arrays = {weight: getattr(problem, field)[np.newaxis] for field, weight in weights._asdict().items()}

@@ -22,14 +22,14 @@ def test_product_equals_difference_of_gradients(cell, name):
     def gradient_at(moved):
         def build():
             loss, weights = plain([problem._replace(**{name: moved})])
-            return gradient_of(loss.whole, getattr(weights, name))
+            return gradient_of(loss.total, getattr(weights, name))
 
         return run(build)[0]
 
     def build():
         loss, weights = plain([problem])
         variable = getattr(weights, name)
-        return hessian_vector_product(gradient_of(loss.whole, variable), variable, tf.constant(vector[np.newaxis]))
+        return hessian_vector_product(gradient_of(loss.total, variable), variable, tf.constant(vector[np.newaxis]))
 
     step = 1e-6
     expected = (gradient_at(weight + step * vector) - gradient_at(weight - step * vector)) / (2 * step)
@@ -43,7 +43,7 @@ def dense_hessians(problems, name):
     def build():
         loss, weights = plain(problems)
         variable = getattr(weights, name)
-        gradient = gradient_of(loss.whole, variable)
+        gradient = gradient_of(loss.total, variable)
         basis = tf.reshape(tf.eye(size, dtype=tf.float64), [size, 1] + variable.shape.as_list()[1:])
         same = basis * tf.ones([1, len(problems), 1, 1], tf.float64)
         columns = tf.map_fn(lambda column: hessian_vector_product(gradient, variable, column), same)
@@ -56,7 +56,7 @@ def dense_hessians(problems, name):
 @pytest.mark.parametrize("name", ["W_h", "W_x"])
 def test_leading_eigenvalue_equals_dense(cell, name):
     """Where it calls itself converged, it is the dense Hessian's; close leading eigenvalues may stop it before."""
-    problems = [random_problem(seed, "cross_entropy", l2=0.01, loss_steps=(6,), **cell) for seed in range(6)]
+    problems = [random_problem(seed, "cross_entropy", l2=0.01, supervised_steps=(6,), **cell) for seed in range(6)]
     hessians = dense_hessians(problems, name)
     assert hessians == pytest.approx(hessians.transpose(0, 2, 1), abs=1e-12)
     found = leading(problems, name)
@@ -114,7 +114,7 @@ def test_going_on_with_those_that_are_not_done_is_the_same_as_all_to_the_end():
         variable = tf.ones([3, 3], tf.float64)
         loss = 0.5 * tf.reduce_sum(eigenvalues * tf.square(variable), axis=1)
         start = beginning(tf.ones([3, 3], tf.float64))
-        part = power_iteration(loss, variable, start, 500, fewest=1)
+        part = power_iteration(loss, variable, start, 500, min_running=1)
         return part, power_iteration(loss, variable, part, 500), power_iteration(loss, variable, start, 500)
 
     part, then, at_once = run(build)
@@ -171,14 +171,14 @@ def test_eigenvalue_that_is_not_finite_has_no_residual_and_disturbs_no_other_rep
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_replica_does_not_depend_on_who_shares_its_population(dtype):
+def test_a_replica_does_not_depend_on_who_shares_its_ensemble(dtype):
     """To the bit, from two replicas on; the others stop sooner or later than it does."""
-    problems = [single(random_problem(seed, "cross_entropy", loss_steps=(6,)), dtype) for seed in range(4)]
+    problems = [single(random_problem(seed, "cross_entropy", supervised_steps=(6,)), dtype) for seed in range(4)]
     start = np.random.RandomState(0).normal(size=(4, 5, 5)).astype(dtype)
 
     def build(members):
         loss, weights = plain([problems[m] for m in members])
-        return leading_eigenvalue(loss.whole, weights.W_h, tf.constant(start[members]))
+        return leading_eigenvalue(loss.total, weights.W_h, tf.constant(start[members]))
 
     whole = run(lambda: build([0, 1, 2, 3]))
     assert len(set(whole.iterations)) > 1

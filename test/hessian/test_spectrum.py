@@ -18,7 +18,7 @@ def network_operator(problem, sign=1):
     with graph.as_default():
         loss, weights = plain([problem])
         session = tf.Session(config=options)
-        operator = HessianOperator(sign * loss.whole, weights.W_h, session)
+        operator = HessianOperator(sign * loss.total, weights.W_h, session)
         graph.finalize()
     return operator
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from explicit import errors, outputs_of, random_problem, rates, trace_gradient, whole_loss
+from explicit import errors, outputs_of, random_problem, rates, total_loss, trace_gradient
 from graphs import learning, plain
 from scipy.sparse.linalg import aslinearoperator
 
@@ -38,14 +38,14 @@ def gradient_of_rule(problem, rule):
 
 def scalar_problem(seed):
     """What Theorem 1 asks for: one output, one example, loss (yhat_T - y)^2 / 2, no penalty."""
-    return random_problem(seed, steps=5, batch=1, units=6, outputs=1, loss_steps=(5,))
+    return random_problem(seed, steps=5, batch=1, units=6, outputs=1, supervised_steps=(5,))
 
 
 def trained(problem, rule, loss):
     """The problem with W_h trained by the rule alone until the loss is below `loss`."""
     gradient, W_h = gradient_of_rule(problem, rule), problem.W_h
     for _ in range(2000):
-        if whole_loss(problem._replace(W_h=W_h)) < loss:
+        if total_loss(problem._replace(W_h=W_h)) < loss:
             return problem._replace(W_h=W_h)
         W_h = W_h - ETA * gradient(W_h)
     raise AssertionError("the training did not reach the loss")
@@ -78,8 +78,8 @@ def test_equations_28_to_30_near_zero_error(seed, rule):
         g, ghat = exact_gradient(problem), gradient_of_rule(problem, rule)
         found = theorem_1(g, ghat, problem.W_h, ETA, 2 * ETA)
         of_exact, of_rule = deviation_allowed(problem, g), deviation_allowed(problem, ghat)
-        square = np.sum(g(problem.W_h) ** 2) / (2 * whole_loss(problem))  # |gradient of yhat|^2
-        inner = np.sum(ghat(problem.W_h) * g(problem.W_h)) / (2 * whole_loss(problem))
+        square = np.sum(g(problem.W_h) ** 2) / (2 * total_loss(problem))  # |gradient of yhat|^2
+        inner = np.sum(ghat(problem.W_h) * g(problem.W_h)) / (2 * total_loss(problem))
         assert found.exact_jacobian == pytest.approx(-ETA * found.hessian, rel=1e-12)  # Eq. 21
         assert found.hessian == pytest.approx(square, abs=of_exact)  # Eq. 28, 29
         assert found.approximate_jacobian == pytest.approx(
@@ -104,7 +104,7 @@ def test_the_theorem_does_not_hold_with_several_outputs_and_examples():
     options = tf.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
     with tf.Graph().as_default(), tf.Session(config=options) as session:
         loss, weights = plain([problem])
-        eigenvalues = np.linalg.eigvalsh(dense(HessianOperator(loss.whole, weights.W_h, session)))
+        eigenvalues = np.linalg.eigvalsh(dense(HessianOperator(loss.total, weights.W_h, session)))
     assert found.hessian == pytest.approx(eigenvalues[np.abs(eigenvalues).argmax()], rel=1e-6)
     assert found.exact_jacobian == pytest.approx(-ETA * found.hessian, rel=1e-12)
     assert abs(found.approximate_jacobian / found.predicted_approximate - 1) > 0.05
@@ -115,7 +115,7 @@ def test_jacobian_of_a_rules_op_equals_that_of_its_traces():
     problem = scalar_problem(2)
     with tf.Graph().as_default(), tf.Session() as session:
         loss, weights = learning([problem], "three_factor")
-        gradient = tf.gradients(loss.whole, weights.W_h)[0]
+        gradient = tf.gradients(loss.total, weights.W_h)[0]
         run = session.make_callable(gradient, [weights.W_h])
         of_op = jacobian(lambda W_h: run(W_h[np.newaxis]), problem.W_h)
     of_traces = jacobian(gradient_of_rule(problem, "three_factor"), problem.W_h)
@@ -172,7 +172,7 @@ def test_taylor_terms_of_a_network_predict_a_small_update():
     left = []
     for eta in (1e-3, 1e-4):
         found = taylor_terms(aslinearoperator(H), g, ghat, eta, eta)
-        change = whole_loss(problem._replace(W_h=problem.W_h - eta * ghat)) - whole_loss(problem)
+        change = total_loss(problem._replace(W_h=problem.W_h - eta * ghat)) - total_loss(problem)
         left.append(abs(change - (-found.T1_hat + found.T2_hat)))
         assert left[-1] < 0.1 * abs(found.T2_hat)
     assert left[1] < 2e-3 * left[0]  # third order

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
-from explicit import central_differences, data_loss, outputs_of, random_problem, whole_loss
+from explicit import central_differences, data_loss, outputs_of, random_problem, total_loss
 from graphs import learning, plain, rule_gradient, run
 
 from models.cells import make_cell
@@ -23,24 +23,24 @@ def test_forward_pass_equals_numpy_loop(cell, loss):
     outputs, data, whole = run(lambda: plain([problem])[0])
     assert outputs[0].reshape(problem.y.shape) == pytest.approx(outputs_of(problem), rel=1e-12, abs=1e-12)
     assert data[0] == pytest.approx(data_loss(problem), rel=1e-12)
-    assert whole[0] == pytest.approx(whole_loss(problem), rel=1e-12)
+    assert whole[0] == pytest.approx(total_loss(problem), rel=1e-12)
 
 
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("name", ["W_x", "W_h", "w", "c"])
 def test_bptt_gradient_equals_central_differences(cell, name):
-    problem = random_problem(2, "cross_entropy", l2=0.01, loss_steps=(3, 6), **cell)
+    problem = random_problem(2, "cross_entropy", l2=0.01, supervised_steps=(3, 6), **cell)
     found = getattr(rule_gradient(problem, "bptt"), name)
     assert found == pytest.approx(central_differences(problem, name), rel=1e-5, abs=1e-8)
 
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_plain_graph_has_bptt_gradient(cell):
-    problem = random_problem(3, loss_steps=(6,), **cell)
+    problem = random_problem(3, supervised_steps=(6,), **cell)
 
     def build():
         loss, weights = plain([problem])
-        return tf.gradients(loss.whole, list(weights))
+        return tf.gradients(loss.total, list(weights))
 
     for exact, op in zip(run(build), rule_gradient(problem, "bptt")):
         assert op == pytest.approx(exact[0], rel=1e-10, abs=1e-13)
@@ -56,14 +56,14 @@ def test_activations_are_equal_to_the_bit_under_every_rule(cell):
 
 def test_replicas_do_not_touch_each_other():
     problems = [random_problem(seed) for seed in (5, 6, 7)]
-    together = run(lambda: plain(problems)[0].whole)
-    assert together == pytest.approx([whole_loss(problem) for problem in problems], rel=1e-12)
+    together = run(lambda: plain(problems)[0].total)
+    assert together == pytest.approx([total_loss(problem) for problem in problems], rel=1e-12)
 
 
 def test_self_connections_have_neither_effect_nor_gradient():
     problem = random_problem(8, l2=0.01)
     with_diagonal = problem._replace(W_h=problem.W_h + np.diag(np.ones(5)))
-    assert run(lambda: plain([with_diagonal])[0].whole) == run(lambda: plain([problem])[0].whole)
+    assert run(lambda: plain([with_diagonal])[0].total) == run(lambda: plain([problem])[0].total)
     assert np.all(np.diag(rule_gradient(with_diagonal, "bptt").W_h) == 0)
 
 

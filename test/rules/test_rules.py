@@ -14,7 +14,7 @@ TRACE_RULES = ("three_factor", "rflo", "mdgl")
 
 @st.composite
 def problems(draw, adaptive=True, alpha=True):
-    """Problems over sizes, leaks, adaptive units, losses, penalty, steps that carry loss, and seeds."""
+    """Problems over sizes, leaks, adaptive units, losses, penalty, supervised time steps, and seeds."""
     steps, units = draw(st.integers(3, 8)), draw(st.integers(1, 6))
     which = draw(st.sampled_from(["all", "last", "some"]))
     some = sorted(draw(st.sets(st.integers(1, steps), min_size=1)))
@@ -30,7 +30,7 @@ def problems(draw, adaptive=True, alpha=True):
         beta=draw(st.sampled_from([0.0, 0.5, 0.95])),
         adaptive=draw(st.integers(0, units)) if adaptive else 0,
         l2=draw(st.sampled_from([0.0, 0.01])),
-        loss_steps={"all": None, "last": (steps,), "some": tuple(some)}[which],
+        supervised_steps={"all": None, "last": (steps,), "some": tuple(some)}[which],
     )
 
 
@@ -71,9 +71,11 @@ def test_bptt_is_real_time_recurrent_learning(problem):
 @pytest.mark.parametrize("rule, accuracy", [("rtrl", 1e-10), ("truncated_bptt(0)", 1e-12)])
 @pytest.mark.parametrize("adaptive", [0, 2])
 @pytest.mark.parametrize("alpha", [0.0, 0.3])
-@pytest.mark.parametrize("loss_steps", [None, (2, 4)])
-def test_what_equals_bptt_does_so_everywhere_on_the_grid(rule, accuracy, adaptive, alpha, loss_steps):
-    problem = random_problem(2, steps=5, alpha=alpha, beta=0.7, adaptive=adaptive, l2=0.01, loss_steps=loss_steps)
+@pytest.mark.parametrize("supervised_steps", [None, (2, 4)])
+def test_what_equals_bptt_does_so_everywhere_on_the_grid(rule, accuracy, adaptive, alpha, supervised_steps):
+    problem = random_problem(
+        2, steps=5, alpha=alpha, beta=0.7, adaptive=adaptive, l2=0.01, supervised_steps=supervised_steps
+    )
     assert_equal(rule_gradient(problem, rule), rule_gradient(problem, "bptt"), accuracy)
 
 
@@ -182,8 +184,8 @@ def test_work_that_a_rule_does_not_need_is_not_in_its_graph():
     def products(rule):
         graph = tf.Graph()
         with graph.as_default():
-            loss, weights = learning([random_problem(1, steps=12, loss_steps=(12,))], rule)
-            gradients = tf.gradients(loss.whole, [weights.W_x, weights.W_h])
+            loss, weights = learning([random_problem(1, steps=12, supervised_steps=(12,))], rule)
+            gradients = tf.gradients(loss.total, [weights.W_x, weights.W_h])
         needed = tf.graph_util.extract_sub_graph(graph.as_graph_def(), [g.op.name for g in gradients])
         return sum(node.op == "MatMul" for node in needed.node)
 
@@ -201,7 +203,7 @@ def test_replicas_have_their_own_gradients():
 
         def build(rule=rule):
             loss, weights = learning(several, rule)
-            return tf.gradients(loss.whole, [weights.W_h])
+            return tf.gradients(loss.total, [weights.W_h])
 
         together = run(build)[0]
         for replica, problem in enumerate(several):

@@ -26,7 +26,7 @@ def trial(first, second, delay):
 def test_sizes_are_the_papers():
     task = get_task("delayed_match")
     assert (task.inputs, task.units, task.adaptive_units, task.outputs, task.steps) == (2, 100, 50, 2, 20)
-    assert task.loss_steps == (20,) and task.beta == pytest.approx(np.exp(-1 / 20)) and task.alpha == 0
+    assert task.supervised_steps == (20,) and task.beta == pytest.approx(np.exp(-1 / 20)) and task.alpha == 0
 
 
 def test_training_is_on_the_four_pairs(data):
@@ -65,5 +65,5 @@ def test_silence_before_a_trial_changes_nothing(data):
 
 
 def test_no_test_delay_is_refused():
-    with pytest.raises(ValueError, match="longest_test_delay is 8; expected at least 16"):
-        get_task("delayed_match", {"longest_test_delay": 8})
+    with pytest.raises(ValueError, match="max_test_delay is 8; expected at least 16"):
+        get_task("delayed_match", {"max_test_delay": 8})

@@ -17,7 +17,7 @@ def one(found, name):
 def test_sizes_are_the_papers():
     task = get_task("pattern_generation")
     assert (task.inputs, task.units, task.outputs, task.steps) == (1, 30, 1, 50)
-    assert task.loss_steps == tuple(range(1, 51)) and task.adaptive_units == 0
+    assert task.supervised_steps == tuple(range(1, 51)) and task.adaptive_units == 0
 
 
 def test_target_is_a_sum_of_four_sinusoids_of_the_papers_periods():

@@ -1,12 +1,12 @@
-"""The learning rates that experiments.sweep has chosen, with the evidence: experiments/chosen_rates.json."""
+"""The learning rates that experiments.sweep has chosen, with the evidence: experiments/chosen_learning_rates.json."""
 
 import json
 from pathlib import Path
 from typing import Dict, List
 
-CHOSEN = Path(__file__).resolve().parents[1] / "chosen_rates.json"
+CHOSEN = Path(__file__).resolve().parents[1] / "chosen_learning_rates.json"
 GRID = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)  # paper, A.3
-UNSWEPT_RATE = 1e-2  # published code
+UNSWEPT_LEARNING_RATE = 1e-2  # published code
 
 
 def chosen(path: Path = CHOSEN) -> List[dict]:
@@ -14,7 +14,9 @@ def chosen(path: Path = CHOSEN) -> List[dict]:
     return json.loads(path.read_text()) if path.exists() else []
 
 
-def chosen_rates(task: str, rule: str, optimizer: str, batch_size: int, path: Path = CHOSEN) -> Dict[str, float]:
+def chosen_learning_rates(
+    task: str, rule: str, optimizer: str, batch_size: int, path: Path = CHOSEN
+) -> Dict[str, float]:
     """{"learning_rate", "learning_rate_on_test": the latter chosen on the test set} for that batch size; {} if task and
     rule were never swept.
 
@@ -33,6 +35,6 @@ def chosen_rates(task: str, rule: str, optimizer: str, batch_size: int, path: Pa
     return found[str(batch_size)]
 
 
-def chosen_rate(task: str, rule: str, optimizer: str, batch_size: int, path: Path = CHOSEN) -> float:
+def chosen_learning_rate(task: str, rule: str, optimizer: str, batch_size: int, path: Path = CHOSEN) -> float:
     """The chosen learning rate, or the published code's where task and rule were never swept. Raises ValueError."""
-    return chosen_rates(task, rule, optimizer, batch_size, path).get("learning_rate", UNSWEPT_RATE)
+    return chosen_learning_rates(task, rule, optimizer, batch_size, path).get("learning_rate", UNSWEPT_LEARNING_RATE)
