@@ -1,0 +1,55 @@
+"""Snakemake as a process of ours: started, signalled, awaited until all its jobs have saved their state."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import List
+
+HOME = Path(__file__).resolve().parents[2]
+
+
+def snakemake(results: Path, lock: int, cores: int, targets: List[str], more: List[str]) -> int:
+    """Runs the workflow in the folder `results`; returns Snakemake's exit code, 128 + n if told to stop by signal n.
+
+    lock: from `locked`; Snakemake holds it too, so that it stays locked if only we are killed.
+    --rerun-incomplete: a job that was killed is done again. --nolock: `locked` keeps a second workflow out.
+    """
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(HOME / "experiments" / "workflow" / "Snakefile")]
+    command += ["--directory", str(results), "--cores", str(cores), "--keep-going", "--rerun-incomplete", "--nolock"]
+    command += ["--rerun-triggers", "mtime", "params", "input"] + more + ["--"] + targets
+    # a session of its own: we pass a signal on to all of it, and wait until the runs have saved their state
+    environment = dict(os.environ, PYTHONPATH=str(HOME))
+    process = subprocess.Popen(command, env=environment, start_new_session=True, pass_fds=[lock])
+    stopped = []
+
+    def pass_on(number, frame):
+        stopped.append(number)
+        os.killpg(process.pid, signal.SIGTERM)
+
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        code = process.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if not stopped:
+        return code
+    _await_group(process.pid)
+    return 128 + stopped[0]
+
+
+def _await_group(group: int) -> None:
+    """Waits until every process of the group has ended: Snakemake may end before the runs have saved their state."""
+    while True:
+        try:
+            os.waitpid(-1, os.WNOHANG)  # as the first process of a container we inherit the jobs
+        except ChildProcessError:
+            pass
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
