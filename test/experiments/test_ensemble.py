@@ -99,9 +99,9 @@ def test_rules_share_their_random_numbers(task):
     assert all(np.array_equal(one, other) for one, other in zip(*found))
 
 
-def trained(members, task, rule, steps, ensemble=None, optimizer="sgd"):
+def trained(pairs, task, rule, steps, ensemble=None, optimizer="sgd"):
     """{(seed, rate): everything that is recorded of that replica after some steps}."""
-    seeds, rates = sorted({s for s, _ in members}), sorted({r for _, r in members})
+    seeds, rates = sorted({s for s, _ in pairs}), sorted({r for _, r in pairs})
     config = make_config(task, rule, seeds, rates, parameters=SMALL[task])
     data = load_data(config)
     batch = stack_examples([d.batch(0, None) for d in data])
