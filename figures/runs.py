@@ -1,6 +1,7 @@
 """A results folder as tables.
 
-    RESULTS/selection.json      what, note, reduced, blocks {block: [ensemble]}, figures {figure: {role: [block]}}
+    RESULTS/selection.json      what, note, reduced, blocks {block: [ensemble]}, figures {figure: {role: [block]}},
+                                groups {group: [block]}
     RESULTS/runs/<ensemble>/    a finished ensemble (experiments/evidence/run_folder.py), never half
     RESULTS/logs/<ensemble>.log what an ensemble that failed said last
 
@@ -50,6 +51,7 @@ class Results(NamedTuple):
     reduced: bool
     blocks: Dict[str, List[str]]
     figures: Dict[str, Dict[str, List[str]]]
+    groups: Dict[str, List[str]]
     ensembles: Dict[str, Ensemble]
     lost: Dict[str, str]
 
@@ -72,6 +74,7 @@ def load(folder: Path) -> Results:
         bool(selection.get("reduced", False)),
         blocks,
         selection.get("figures", {}),
+        selection.get("groups", {}),
         ensembles,
         lost,
     )
@@ -80,11 +83,12 @@ def load(folder: Path) -> Results:
 def ensemble_names(results: Results, figure: str, role: str) -> List[str]:
     """The runs, finished or lost, that play `role` in `figure`.
 
-    A role other than "main" that the figure does not list is looked up in the other figures: it means the same runs.
+    A role other than "main" that the figure does not list is a group, or is looked up in the other figures: it means
+    the same runs.
     """
     roles = results.figures.get(figure, {})
     if role not in roles and role != "main":
-        roles = next((others for others in results.figures.values() if role in others), {})
+        roles = next((others for others in [results.groups, *results.figures.values()] if role in others), {})
     return sorted({run for block in roles.get(role, []) for run in results.blocks.get(block, [])})
 
 

@@ -61,23 +61,28 @@ def seconds(config: Config, measures: List[str], costs: dict) -> float:
 
 
 def estimate(plan: Plan, results: Path, figures: List[str], path: Path = COSTS) -> str:
-    """A table: for each figure, the runs behind it, those still to do, and core-hours; runs shared by figures are
-    counted in each figure, and once in the total. Raises ConfigError if nothing has been timed."""
+    """A table: for each figure, group and block of neither, its ensembles, those still to do, and core-hours.
+
+    Ensembles that several share are counted in each, and once in the total. Raises ConfigError if nothing has been
+    timed.
+    """
     if not path.exists():
         raise ConfigError(f"{path} is missing: nothing has been timed")
     costs = json.loads(path.read_text())
-    asked: Dict[str, List[str]] = defaultdict(list)  # run -> measures
+    asked: Dict[str, List[str]] = defaultdict(list)  # ensemble -> measures
     for block, names in plan.blocks.items():
         for name in names:
             asked[name] = sorted(set(asked[name]) | set(plan.measures[block]))
-    lines = [f"{'':10} {'runs':>5} {'replicas':>9} {'to do':>6} {'core-hours':>11} {'of them to do':>14}"]
-    total = set()
-    for figure in figures or sorted(plan.figures, key=_order):
-        blocks = {block for names in plan.figures[figure].values() for block in names}
-        members = {name for block in blocks for name in plan.blocks[block]}
-        total |= members
-        lines.append(_line(figure, members, asked, plan, results, costs))
-    lines.append(_line("total", total, asked, plan, results, costs))
+    parts = {name: {run for block in blocks for run in plan.blocks[block]} for name, blocks in _parts(plan, figures)}
+    parts["total"] = set().union(*parts.values())
+    width = max(len(name) for name in parts)
+    lines = [f"{'':{width}} {'ensembles':>9} {'runs':>5} {'to do':>6} {'core-hours':>11} {'of them to do':>14}"]
+    for name, ensembles in parts.items():
+        left = [run for run in ensembles if not (results / "runs" / run / "summary.json").is_file()]
+        hours = {run: seconds(plan.runs[run], asked[run], costs) / 3600 for run in ensembles}
+        runs = sum(len(members(plan.runs[run])) for run in ensembles)
+        whole, to_do = sum(hours.values()), sum(hours[run] for run in left)
+        lines.append(f"{name:{width}} {len(ensembles):9} {runs:5} {len(left):6} {whole:11.2f} {to_do:14.2f}")
     unknown = sorted({config.task for config in plan.runs.values()} - set(costs))
     if unknown:
         lines.append(f"never timed, counted as nothing: {', '.join(unknown)}")
@@ -85,12 +90,14 @@ def estimate(plan: Plan, results: Path, figures: List[str], path: Path = COSTS) 
     return "\n".join(lines)
 
 
-def _line(name, members, asked, plan, results, costs) -> str:
-    left = [run for run in members if not (results / "runs" / run / "summary.json").is_file()]
-    hours = {run: seconds(plan.runs[run], asked[run], costs) / 3600 for run in members}
-    count = sum(len(members(plan.runs[run])) for run in members)
-    whole, to_do = sum(hours.values()), sum(hours[run] for run in left)
-    return f"{name:10} {len(members):5} {count:9} {len(left):6} {whole:11.2f} {to_do:14.2f}"
+def _parts(plan: Plan, figures: List[str]) -> List[Tuple[str, List[str]]]:
+    """(name, blocks) of the figures asked for; of all figures and groups, and of the blocks of neither, if none is."""
+    shown = [(name, [block for blocks in plan.figures[name].values() for block in blocks]) for name in plan.figures]
+    if figures:
+        return [part for part in shown if part[0] in figures]
+    parts = sorted(shown, key=lambda part: _order(part[0])) + list(plan.groups.items())
+    named = {block for _, blocks in parts for block in blocks}
+    return parts + [(block, [block]) for block in plan.blocks if block not in named]
 
 
 def _order(figure: str) -> tuple:

@@ -36,9 +36,10 @@ def prepare(plan: Plan, what: str, results: Path) -> None:
         path = results / "configs" / f"{name}.json"
         if not path.exists():
             write_json(path, config._asdict())
-    selection = {"what": what, "note": plan.note, "reduced": plan.reduced, "blocks": plan.blocks}
-    write_json(results / "selection.json", dict(selection, figures=plan.figures))
-    write_json(results / "plan.json", dict(_shell_words(), note=plan.note, figures=plan.figures, markers=markers(plan)))
+    shown = {"note": plan.note, "figures": plan.figures, "groups": plan.groups}
+    selection = dict(shown, what=what, reduced=plan.reduced, blocks=plan.blocks)
+    write_json(results / "selection.json", selection)
+    write_json(results / "plan.json", dict(_shell_words(), **shown, markers=markers(plan)))
     for marker in (results / "done").iterdir():
         if job_end(marker)[0] != 0:
             marker.unlink()
@@ -95,9 +96,9 @@ def targets(plan: Plan, figures: List[str]) -> List[str]:
 
     By itself it would not make a removed marker anew, nor draw again what depends on it, where the product is there.
     """
-    blocks = {block for name in figures or plan.figures for names in plan.figures[name].values() for block in names}
-    found = markers(plan)
-    return products(figures) + sorted({marker for block in blocks for marker in found[block]})
+    shown = {block for name in figures for names in plan.figures[name].values() for block in names}
+    found = {block: names for block, names in markers(plan).items() if not figures or block in shown}
+    return products(figures) + sorted({marker for names in found.values() for marker in names})
 
 
 def locked(results: Path) -> Optional[int]:
@@ -142,8 +143,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
     except ConfigError as error:
         p.error(str(error))
     for name in given.figures:
-        if name not in plan.figures or name == "claims":
-            p.error(f"unknown figure '{name}'; known: {', '.join(f for f in plan.figures if f != 'claims')}")
+        if name not in plan.figures:
+            p.error(f"unknown figure '{name}'; known: {', '.join(plan.figures)}")
     if given.dry_run:
         try:
             print(estimate(plan, HOME / "results" / path.stem, given.figures))

@@ -17,7 +17,8 @@ import pytest
 
 from experiments.plan import costs
 from experiments.plan.config import ConfigError
-from experiments.plan.experiment_file import ROLES, read_plan
+from experiments.plan.experiment_file import read_plan
+from experiments.plan.schema import ROLES
 from experiments.workflow import reproduce
 
 HOME = Path(__file__).resolve().parents[2]
@@ -156,8 +157,8 @@ def test_a_plan_can_be_costed_from_what_was_timed(undisturbed, tmp_path):
     plan = read_plan(folder / "small.yaml")
     table = costs.estimate(plan, folder / "results" / "small", [], tmp_path / "costs.json").splitlines()
     assert [line.split()[0] for line in table[1:4]] == ["figure3", "figure8", "total"]
-    name, runs, replicas, to_do, hours, hours_to_do = table[3].split()
-    assert (runs, replicas, to_do, hours_to_do) == ("2", "4", "0", "0.00")
+    name, ensembles, runs, to_do, hours, hours_to_do = table[3].split()
+    assert (ensembles, runs, to_do, hours_to_do) == ("2", "4", "0", "0.00")
     fresh = costs.estimate(plan, tmp_path, [], tmp_path / "costs.json").splitlines()[3].split()
     assert fresh[3] == "2" and fresh[4] == fresh[5] == hours
     with pytest.raises(ConfigError, match="nothing has been timed"):
@@ -231,23 +232,48 @@ BAD = {
     ),
     "seeds": (
         "blocks: {a: {task: delayed_match, rules: [bptt], seeds: 1000000000000000000000}}\n",
-        "block a .*seeds is 1000000000000000000000; expected a list, or a number from 1 to 10000",
+        "block a .*seeds is 1000000000000000000000; expected a number from 1 to 10000, a list, or {from: ",
     ),
+    "seeds a list of words": (
+        "blocks: {a: {task: delayed_match, rules: [bptt], seeds: [1, two]}}\n",
+        "block a .*seeds is 'two'; expected whole numbers from 0 up",
+    ),
+    "seeds without count": (
+        "blocks: {a: {task: delayed_match, rules: [bptt], seeds: {from: 100}}}\n",
+        "seeds of block a .*: no count given",
+    ),
+    "seeds a real number": (
+        "blocks: {a: {task: delayed_match, rules: [bptt], seeds: 2.0}}\n",
+        "block a .*seeds is 2.0; expected a number from 1 to 10000",
+    ),
+    "learning rates": (
+        "blocks: {a: {task: delayed_match, rules: [bptt], seeds: 1, learning_rates: best}}\n",
+        "block a .*learning_rates is 'best'; expected chosen, chosen_on_test or a list of numbers above 0",
+    ),
+    "rules": (
+        "blocks: {a: {task: delayed_match, rules: bptt, seeds: 1}}\n",
+        "block a .*rules is 'bptt'; expected a list of names",
+    ),
+    "block": ("blocks: {a: 3}\n", "blocks in .*: a is 3; expected names and values"),
+    "no blocks": ("note: none\n", "no blocks given"),
+    "empty": ("", "expected names and values"),
+    "evidence": ("blocks: {}\nevidence: all\n", "evidence is 'all'; expected true, false or {weights: false}"),
+    "group": ("blocks: {}\ngroups: {own: [a]}\n", "unknown block 'a' in .*, own; known: "),
     "rates twice": (
-        "blocks: {a: {task: delayed_match, rules: [bptt], seeds: 1, learning_rates: [1], learning_rate_multiple: a}}\n",
-        "block a .*learning_rate_multiple stands beside learning_rates; it is of the chosen rate",
+        "blocks: {a: {task: delayed_match, rules: [bptt], seeds: 1, learning_rates: [1], learning_rate_multiple: 3}}\n",
+        "block a .*learning_rate_multiple stands beside a list of learning_rates; it is of the chosen one",
     ),
     "multiple": (
         "blocks: {a: {task: delayed_match, rules: [bptt], seeds: 1, learning_rate_multiple: a}}\n",
         "learning_rate_multiple is 'a'; expected a number above 0",
     ),
-    "settings": (
+    "setting": (
         "blocks: {a: {task: delayed_match, rules: [bptt], seeds: 1, settings: {learning_rates: [1]}}}\n",
-        "learning_rates stands among the settings",
+        "unknown setting 'learning_rates' in settings of block a .*; known: batch_size, ",
     ),
     "setting's name": (
         "blocks: {a: {task: delayed_match, rules: [bptt], seeds: 1, settings: {1: 2}}}\n",
-        "block a .*settings: the name 1 is not text; put it in quotes",
+        "settings of block a .*: the name 1 is not text; put it in quotes",
     ),
     "block's name": (
         "blocks: {64: {}}\nfigures: {figure3: {main: [mnist]}}\n",
@@ -255,11 +281,14 @@ BAD = {
     ),
     "measure": (
         "blocks: {a: {task: delayed_match, rules: [bptt], seeds: 1, measures: [spectrumm]}}\n",
-        "unknown measure 'spectrumm' in block a",
+        "unknown measure 'spectrumm' in measures of block a .*; known: spectrum, ",
     ),
     "role": ("blocks: {}\nfigures: {figure3: {mian: []}}\n", "unknown role 'mian' of figure3 .*; known: main"),
-    "accuracy": ("blocks: {}\nbptt_validation_accuracy: high\n", "bptt_validation_accuracy .* is 'high'; expected"),
-    "reduced": ("blocks: {}\nreduced: very\n", "note and reduced .*: expected text, and true or false"),
+    "accuracy": (
+        "blocks: {}\nbptt_validation_accuracy: high\n",
+        "bptt_validation_accuracy is 'high'; expected a number from 0 to 1",
+    ),
+    "reduced": ("blocks: {}\nreduced: very\n", "reduced is 'very'; expected true or false"),
     "not YAML": ("blocks: [\n", "cannot be read"),
     "no date": ("note: 2020-13-45\n", "cannot be read: month must be in 1..12"),
     "deep": ("[" * 2000, "cannot be read: maximum recursion depth exceeded"),
@@ -268,11 +297,12 @@ BAD = {
 
 
 def test_the_roles_of_an_experiment_file_are_those_of_figures_and_claims():
-    for figure in set(ROLES) - {"claims"}:
+    for figure in ROLES:
         assert set(importlib.import_module(f"figures.{figure}").ROLES) <= set(ROLES[figure]), figure
     claims = json.loads((HOME / "experiments" / "published.json").read_text())["claims"]
     named = {group.split(":")[0] for claim in claims for groups in claim.get("groups", []) for group in groups}
-    assert set(ROLES["claims"]) <= named <= {role for roles in ROLES.values() for role in roles}
+    groups = {group for what in ("quick", "full") for group in read_plan(reproduce.PLANS[what]).groups}
+    assert groups <= named <= groups | {role for roles in ROLES.values() for role in roles}
 
 
 def test_a_foreign_file_does_not_write_into_the_results_of_a_built_in_plan(tmp_path, capsys):
