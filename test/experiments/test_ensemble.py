@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from experiments.plan.config import make_config, task_of
+from experiments.plan.config import make_config, members, task_of
 from experiments.train.data import load_data
 from experiments.train.ensemble import Ensemble
 from experiments.train.streams import random_stream

@@ -283,7 +283,7 @@ BAD = {
         "blocks: {a: {task: delayed_match, rules: [bptt], seeds: 1, measures: [spectrumm]}}\n",
         "unknown measure 'spectrumm' in measures of block a .*; known: spectrum, ",
     ),
-    "role": ("blocks: {}\nfigures: {figure3: {mian: []}}\n", "unknown role 'mian' of figure3 .*; known: main"),
+    "role": ("blocks: {}\nfigures: {figure3: {mian: []}}\n", "unknown role 'mian' in figure3 .*; known: main"),
     "accuracy": (
         "blocks: {}\nbptt_validation_accuracy: high\n",
         "bptt_validation_accuracy is 'high'; expected a number from 0 to 1",
