@@ -1,17 +1,13 @@
 """Theorem 1's bounds over the eigenvalue curves: 1/eta, 1/(|rho| eta), and the limits of stability 2/eta, 2/(rho eta).
 
 Below them Assumption 1 along training, by which Eq. 36 extends the theorem beyond its special case.
-
-python -m figures.bounds RESULTS OUTPUT
 """
 
-import sys
-from typing import List, Optional
+from typing import List
 
 import numpy as np
 import pandas as pd
 
-from figures.command import picture_command
 from figures.curves import (
     CURVE_CAPTION,
     LOG_CAPTION,
@@ -169,12 +165,3 @@ def _shares_text(rows: pd.DataFrame, rule: str) -> List[str]:
         rf"{found['beyond_2_over_rho_eta']:.0%} of the {found['rho_positive']:.0%} with $\rho$ > 0",
     ]
     return said[: 1 if rule == "bptt" else 2]
-
-
-def main(arguments: Optional[List[str]] = None) -> int:
-    """Command line; returns the exit code."""
-    return picture_command("bounds", __doc__, draw, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

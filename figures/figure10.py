@@ -1,14 +1,7 @@
-"""Figure 10: alignment of the three-factor rule's error, and of the gradient, with the top 5 Hessian eigenvectors.
-
-python -m figures.figure10 RESULTS OUTPUT
-"""
-
-import sys
-from typing import List, Optional
+"""Figure 10: alignment of the three-factor rule's error, and of the gradient, with the top 5 Hessian eigenvectors."""
 
 import pandas as pd
 
-from figures.command import picture_command
 from figures.curves import CURVE_CAPTION, CURVE_COLUMNS, draw_curves, mean_curve
 from figures.runs import Results, measures
 from figures.style import panels, rule_style, task_columns
@@ -44,12 +37,3 @@ def draw(results: Results) -> tuple:
     axes[0][0].set_ylabel(f"Absolute cosine\n(average over the top {SHOWN})")
     columns = ["top", *CURVE_COLUMNS]
     return picture, {"": pd.concat(drawn, ignore_index=True)[columns] if drawn else pd.DataFrame(columns=columns)}
-
-
-def main(arguments: Optional[List[str]] = None) -> int:
-    """Command line; returns the exit code."""
-    return picture_command("figure10", __doc__, draw, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

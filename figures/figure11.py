@@ -1,12 +1,5 @@
-"""Figure 11: Figure 3 with the Adam optimizer.
+"""Figure 11: Figure 3 with the Adam optimizer."""
 
-python -m figures.figure11 RESULTS OUTPUT
-"""
-
-import sys
-from typing import List, Optional
-
-from figures.command import picture_command
 from figures.curves import CURVE_CAPTION, LOG_CAPTION, eigenvalue_figure
 from figures.gaps import is_published_rule
 from figures.runs import Results
@@ -19,12 +12,3 @@ CAPTION = LOG_CAPTION + CURVE_CAPTION
 def draw(results: Results) -> tuple:
     """(picture, {"": a row a task, rule and iteration})."""
     return eigenvalue_figure(results, "figure11", "main", is_published_rule)
-
-
-def main(arguments: Optional[List[str]] = None) -> int:
-    """Command line; returns the exit code."""
-    return picture_command("figure11", __doc__, draw, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,14 +1,7 @@
-"""Figure 12: A, B) gap against eigenvalue within one rule over learning rates; C) Figure 4 at three times the rate.
-
-python -m figures.figure12 RESULTS OUTPUT
-"""
-
-import sys
-from typing import List, Optional
+"""Figure 12: A, B) gap against eigenvalue within one rule over learning rates; C) Figure 4 at three times the rate."""
 
 import pandas as pd
 
-from figures.command import picture_command
 from figures.curves import CURVE_CAPTION, CURVE_COLUMNS, LOG_CAPTION, eigenvalue_panel, scatter
 from figures.gaps import ended, gap_label
 from figures.runs import Results, histories
@@ -44,12 +37,3 @@ def draw(results: Results) -> tuple:
         axis.set_ylabel(f"{letter}) {text}\n{quantity}")
     tables = {"": table, "_correlations": pd.DataFrame(correlations)}
     return picture, {**tables, "_c": pd.concat(drawn, ignore_index=True)[CURVE_COLUMNS]}
-
-
-def main(arguments: Optional[List[str]] = None) -> int:
-    """Command line; returns the exit code."""
-    return picture_command("figure12", __doc__, draw, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,14 +1,7 @@
-"""Figure 2: the generalisation gap of each rule, and gap against leading Hessian eigenvalue at the end of training.
-
-python -m figures.figure2 RESULTS OUTPUT
-"""
-
-import sys
-from typing import List, Optional
+"""Figure 2: the generalisation gap of each rule, and gap against leading Hessian eigenvalue at the end of training."""
 
 import pandas as pd
 
-from figures.command import picture_command
 from figures.curves import by_rule, gap_histograms, scatter, styles_of
 from figures.gaps import ended, gap_label, group_rows, is_published_rule
 from figures.runs import Results, with_rules
@@ -36,12 +29,3 @@ def draw(results: Results) -> tuple:
         correlations.append(dict(found, task=task))
     tables = {"": table, "_groups": group_rows(table), "_correlations": pd.DataFrame(correlations)}
     return picture, tables
-
-
-def main(arguments: Optional[List[str]] = None) -> int:
-    """Command line; returns the exit code."""
-    return picture_command("figure2", __doc__, draw, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,12 +1,5 @@
-"""Figure 4: the step length matched: BPTT scaled by the three-factor rule's rho, beside both.
+"""Figure 4: the step length matched: BPTT scaled by the three-factor rule's rho, beside both."""
 
-python -m figures.figure4 RESULTS OUTPUT
-"""
-
-import sys
-from typing import List, Optional
-
-from figures.command import picture_command
 from figures.curves import CURVE_CAPTION, LOG_CAPTION, eigenvalue_figure
 from figures.runs import Results
 from figures.style import STEP_RULES
@@ -23,12 +16,3 @@ CAPTION = (
 def draw(results: Results) -> tuple:
     """(picture, {"": a row a task, rule and iteration})."""
     return eigenvalue_figure(results, "figure4", "main", STEP_RULES.__contains__)
-
-
-def main(arguments: Optional[List[str]] = None) -> int:
-    """Command line; returns the exit code."""
-    return picture_command("figure4", __doc__, draw, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,25 +1,21 @@
-"""Figure 5: the three-factor rule with a large, then decaying learning rate beside its uniform one, and BPTT.
+"""Figure 5: the three-factor rule with a large, then decaying learning rate beside its uniform one, and BPTT."""
 
-python -m figures.figure5 RESULTS OUTPUT
-"""
-
-import sys
-from typing import Dict, List, Optional
+from typing import Dict
 
 import pandas as pd
 
-from figures.command import picture_command
 from figures.curves import CURVE_CAPTION, CURVE_COLUMNS, LOG_CAPTION, draw_curves, histograms
 from figures.gaps import ended, gap_label, gaps, group_rows
 from figures.runs import Results, histories
 from figures.style import SECOND_COLOUR, panels, rule_style, task_columns
 
-ROLES = ("uniform", "scheduled")
+ROLES = ("main", "uniform", "scheduled")
 TITLE = "Learning rate schedule as a remedy"
 CAPTION = (
     "Top: leading Hessian eigenvalue along training. Bottom: distribution of the gap at its end, dashed lines at the "
     "means. Scheduled: three times the uniform rate at first, then decaying. " + LOG_CAPTION + CURVE_CAPTION
 )
+SHOWN = ("uniform", "scheduled")  # main is there for the claims
 GROUPS = {"BPTT": ("uniform", "bptt"), "Three-factor": ("uniform", "three_factor")}
 GROUPS["Three-factor, scheduled"] = ("scheduled", "three_factor")
 STYLES = {"BPTT": rule_style("bptt"), "Three-factor": rule_style("three_factor")}
@@ -28,8 +24,8 @@ STYLES["Three-factor, scheduled"] = {"label": "Three-factor, scheduled", "color"
 
 def draw(results: Results) -> tuple:
     """(picture, {"": a row a task, group and iteration, "_runs": a row a run, "_groups": a row a group})."""
-    history = {role: histories(results, "figure5", role) for role in ROLES}
-    table = {role: ended(results, "figure5", role) for role in ROLES}
+    history = {role: histories(results, "figure5", role) for role in SHOWN}
+    table = {role: ended(results, "figure5", role) for role in SHOWN}
     everything = pd.concat(table.values(), ignore_index=True)
     tasks = task_columns(everything.task)
     picture, axes = panels(2, tasks, results.note)
@@ -52,12 +48,3 @@ def _groups(tables: Dict[str, pd.DataFrame], task: str) -> Dict[str, pd.DataFram
         if len(rows):
             groups[name] = rows
     return groups
-
-
-def main(arguments: Optional[List[str]] = None) -> int:
-    """Command line; returns the exit code."""
-    return picture_command("figure5", __doc__, draw, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,12 +1,5 @@
-"""Figure 6: the generalisation gap when BPTT takes the three-factor rule's step length along the gradient.
+"""Figure 6: the generalisation gap when BPTT takes the three-factor rule's step length along the gradient."""
 
-python -m figures.figure6 RESULTS OUTPUT
-"""
-
-import sys
-from typing import List, Optional
-
-from figures.command import picture_command
 from figures.curves import gap_histograms
 from figures.gaps import ended, group_rows
 from figures.runs import Results
@@ -29,12 +22,3 @@ def draw(results: Results) -> tuple:
     for axis, task in zip(axes[0], tasks):
         gap_histograms(axis, table[table.task == task])
     return picture, {"": table, "_groups": group_rows(table)}
-
-
-def main(arguments: Optional[List[str]] = None) -> int:
-    """Command line; returns the exit code."""
-    return picture_command("figure6", __doc__, draw, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

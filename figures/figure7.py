@@ -1,15 +1,10 @@
-"""Figure 7: the Hessian's eigenvalues by rank at the end of training, and the slope of their power-law decay.
+"""Figure 7: the Hessian's eigenvalues by rank at the end of training, and the slope of their power-law decay."""
 
-python -m figures.figure7 RESULTS OUTPUT
-"""
-
-import sys
-from typing import List, Optional
+from typing import List
 
 import numpy as np
 import pandas as pd
 
-from figures.command import picture_command
 from figures.curves import by_rule, styles_of
 from figures.gaps import is_published_rule
 from figures.measures import finite
@@ -90,12 +85,3 @@ def _slopes(axis, rows: pd.DataFrame) -> None:
         return
     axis.set_xticks(range(len(TOPS)))
     axis.set_xticklabels([f"top {top}" for top in TOPS])
-
-
-def main(arguments: Optional[List[str]] = None) -> int:
-    """Command line; returns the exit code."""
-    return picture_command("figure7", __doc__, draw, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,14 +1,7 @@
-"""Figure 8: relative flatness of the readout along training, one line a rule.
-
-python -m figures.figure8 RESULTS OUTPUT
-"""
-
-import sys
-from typing import List, Optional
+"""Figure 8: relative flatness of the readout along training, one line a rule."""
 
 import pandas as pd
 
-from figures.command import picture_command
 from figures.curves import CURVE_CAPTION, CURVE_COLUMNS, LOG_CAPTION, by_rule, draw_curves, styles_of
 from figures.gaps import is_published_rule
 from figures.runs import Results, measures, with_rules
@@ -33,12 +26,3 @@ def draw(results: Results) -> tuple:
         drawn.append(draw_curves(axis, groups, styles_of(groups), "relative_flatness").assign(task=task))
     axes[0][0].set_ylabel("Relative flatness measure\n(mean and sd of its log)")
     return picture, {"": pd.concat(drawn, ignore_index=True)[CURVE_COLUMNS]}
-
-
-def main(arguments: Optional[List[str]] = None) -> int:
-    """Command line; returns the exit code."""
-    return picture_command("figure8", __doc__, draw, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

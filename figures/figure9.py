@@ -1,12 +1,5 @@
-"""Figure 9: truncated BPTT; Trunc X leaves X time steps out.
+"""Figure 9: truncated BPTT; Trunc X leaves X time steps out."""
 
-python -m figures.figure9 RESULTS OUTPUT
-"""
-
-import sys
-from typing import List, Optional
-
-from figures.command import picture_command
 from figures.curves import CURVE_CAPTION, LOG_CAPTION, eigenvalue_figure
 from figures.runs import Results
 from figures.style import truncated_steps
@@ -23,12 +16,3 @@ def draw(results: Results) -> tuple:
 
 def _is_truncation(rule: str) -> bool:
     return rule == "bptt" or truncated_steps(rule) > 0
-
-
-def main(arguments: Optional[List[str]] = None) -> int:
-    """Command line; returns the exit code."""
-    return picture_command("figure9", __doc__, draw, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,6 +1,6 @@
 """The report: one page that opens from disk, with every verdict and figure, their settings, times and versions.
 
-    python -m figures.report RESULTS OUTPUT
+    python -m figures report RESULTS OUTPUT
 
 reads what the other modules wrote (OUTPUT/verdicts.json, OUTPUT/figures/*.png) and writes OUTPUT/report.html, which
 fetches nothing.
@@ -9,20 +9,18 @@ fetches nothing.
 import base64
 import importlib
 import json
-import sys
 from collections import Counter
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Dict, List
 
 import jinja2
 import pandas as pd
 
-from figures.command import figure_command
-from figures.runs import Results, RunsError, ensemble_names, load, runs
+from figures import known_figures
+from figures.runs import Results, RunsError, ensemble_names, runs
 from figures.style import rule_label, rule_order, task_label
 from figures.verdicts import read_published
 
-FIGURES = [f"figure{number}" for number in range(2, 13)] + ["table1", "bounds"]
 TEMPLATE = Path(__file__).with_suffix(".html.j2")
 SETTINGS = ["optimizer", "batch_size", "decay_factor", "decay_every", "hessian_of", "hessian_on"]
 MARKS = {"reproduced": "✓", "not reproduced": "✗", "inconclusive": "?"}
@@ -31,8 +29,8 @@ MARKS = {"reproduced": "✓", "not reproduced": "✗", "inconclusive": "?"}
 def page(results: Results, output: Path) -> str:
     """The report as HTML. Raises RunsError if OUTPUT has no verdicts."""
     verdicts = _verdicts(output / "verdicts.json")
-    sections = [_section(results, output, name, verdicts) for name in FIGURES]
-    others = [row for row in verdicts if row["figure"] not in FIGURES]
+    sections = [_section(results, output, name, verdicts) for name in known_figures()]
+    others = [row for row in verdicts if row["figure"] not in known_figures()]
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
@@ -66,7 +64,7 @@ def number(value, digits: int = 3) -> str:
 
 def _verdicts(path: Path) -> List[dict]:
     if not path.is_file():
-        raise RunsError(f"{path} is missing: run figures.verdicts first")
+        raise RunsError(f"{path} is missing: run `python -m figures verdicts` first")
     rows = json.loads(path.read_text())
     for row in rows:
         places = [place for place in ("first", "second", "third", "fourth") if row.get(f"n_{place}") is not None]
@@ -86,7 +84,7 @@ def _counts(verdicts: List[dict]) -> List[tuple]:
 
 def _families(verdicts: List[dict]) -> List[dict]:
     """The verdicts by figure, in the order of the report."""
-    names = [*FIGURES, *dict.fromkeys(row["figure"] for row in verdicts if row["figure"] not in FIGURES)]
+    names = dict.fromkeys([*known_figures(), *(row["figure"] for row in verdicts)])
     families = [{"name": name, "rows": [row for row in verdicts if row["figure"] == name]} for name in names]
     return [dict(family, title=title(family["name"])) for family in families if family["rows"]]
 
@@ -105,7 +103,7 @@ def _section(results: Results, output: Path, name: str, verdicts: List[dict]) ->
     picture = figures / f"{name}.png"
     return {
         "name": name,
-        "heading": f"{title(name)}: {module.TITLE}" if name in FIGURES[:-1] else module.TITLE,
+        "heading": f"{title(name)}: {module.TITLE}" if name[-1].isdigit() else module.TITLE,
         "caption": module.CAPTION,
         "picture": base64.b64encode(picture.read_bytes()).decode() if picture.is_file() else "",
         "claims": _claims(row for row in verdicts if row["figure"] == name),
@@ -151,7 +149,7 @@ def _settings_of(results: Results, roles: List[tuple]) -> List[dict]:
 
 def _roles_without_figure() -> List[tuple]:
     """(family, role) of the claims that no figure shows."""
-    claims = [claim for claim in read_published()["claims"] if claim["figure"] not in FIGURES]
+    claims = [claim for claim in read_published()["claims"] if claim["figure"] not in known_figures()]
     return list(dict.fromkeys((claim["figure"], claim["groups"][0][0].split(":")[0]) for claim in claims))
 
 
@@ -178,17 +176,8 @@ def provenance(results: Results) -> dict:
     return dict(listed, hours=seconds / 3600, ensembles=len(results.ensembles), runs=total)
 
 
-def write(folder: Path, output: Path) -> List[Path]:
+def write(results: Results, output: Path) -> List[Path]:
     """Writes OUTPUT/report.html; returns its path in a list."""
     path = output / "report.html"
-    path.write_text(page(load(folder), output), encoding="utf-8")
+    path.write_text(page(results, output), encoding="utf-8")
     return [path]
-
-
-def main(arguments: Optional[List[str]] = None) -> int:
-    """Command line; returns the exit code."""
-    return figure_command("figures.report", __doc__, write, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

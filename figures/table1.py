@@ -1,17 +1,13 @@
 """Table 1: BPTT stopped early, at the three-factor rule's test accuracy, beside the three-factor rule.
 
-    python -m figures.table1 RESULTS OUTPUT
-
 The paper does not say in which unit its gap is: three are reported, and which is nearest to the published numbers.
 """
 
-import sys
-from typing import Dict, List, Optional
+from typing import Dict
 
 import numpy as np
 import pandas as pd
 
-from figures.command import picture_command
 from figures.measures import early_stopped, finite, run_values
 from figures.runs import Results
 from figures.style import plt, show_note
@@ -102,12 +98,3 @@ def _cell(mean: float, sd: float, n: int) -> str:
         return "no runs"
     places = max(0, 1 - int(np.floor(np.log10(sd)))) if sd > 0 else 3
     return f"{mean:.{places}f} ± {sd:.{places}f} (n = {n})"
-
-
-def main(arguments: Optional[List[str]] = None) -> int:
-    """Command line; returns the exit code."""
-    return picture_command("table1", __doc__, draw, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

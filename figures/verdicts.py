@@ -1,6 +1,6 @@
 """The verdict table: every claim of the paper against our runs, by a rule that was fixed before any result.
 
-    python -m figures.verdicts RESULTS OUTPUT
+    python -m figures verdicts RESULTS OUTPUT
 
 reads experiments/published.json and writes OUTPUT/verdicts.csv, verdicts.json and a copy of published.json.
 
@@ -12,18 +12,16 @@ equality or of a number: the interval inside the margin (`reproduced`) or beside
 
 import functools
 import json
-import sys
 from pathlib import Path
-from typing import Callable, List, Optional
+from typing import Callable, List
 
 import numpy as np
 import pandas as pd
 
 from figures import statistics
-from figures.command import figure_command
 from figures.kinds import COMPARING, KINDS, POOLED, Group, comparable_margin, performances
 from figures.measures import finite, run_values
-from figures.runs import KEY, Results, load, runs
+from figures.runs import KEY, Results, runs
 from figures.style import group_label, task_label
 
 PUBLISHED = Path(__file__).resolve().parents[1] / "experiments" / "published.json"
@@ -186,12 +184,3 @@ def write(results: Results, output: Path) -> List[Path]:
     paths[1].write_text(pd.DataFrame(rows).to_json(orient="records", indent=1, double_precision=15) + "\n")
     paths[2].write_text(PUBLISHED.read_text())
     return paths
-
-
-def main(arguments: Optional[List[str]] = None) -> int:
-    """Command line; returns the exit code."""
-    return figure_command("figures.verdicts", __doc__, lambda folder, output: write(load(folder), output), arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

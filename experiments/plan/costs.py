@@ -14,6 +14,7 @@ from experiments.command_line import OneLineParser
 from experiments.evidence.files import write_json
 from experiments.plan.config import Config, ConfigError, members
 from experiments.plan.experiment_file import Plan
+from figures import figure_order
 
 COSTS = Path(__file__).resolve().parents[1] / "costs.json"
 ANY = "any"  # stands for a rule that has not been timed
@@ -95,14 +96,9 @@ def _parts(plan: Plan, figures: List[str]) -> List[Tuple[str, List[str]]]:
     shown = [(name, [block for blocks in plan.figures[name].values() for block in blocks]) for name in plan.figures]
     if figures:
         return [part for part in shown if part[0] in figures]
-    parts = sorted(shown, key=lambda part: _order(part[0])) + list(plan.groups.items())
+    parts = sorted(shown, key=lambda part: figure_order(part[0])) + list(plan.groups.items())
     named = {block for _, blocks in parts for block in blocks}
     return parts + [(block, [block]) for block in plan.blocks if block not in named]
-
-
-def _order(figure: str) -> tuple:
-    number = figure.replace("figure", "")
-    return (int(number), "") if number.isdigit() else (99, figure)
 
 
 def main(arguments: Optional[List[str]] = None) -> None:

@@ -11,15 +11,9 @@ from jsonschema.validators import extend
 from experiments.measure.measures import MEASURES
 from experiments.plan.config import ConfigError
 from experiments.plan.settings import SETTINGS
+from figures import known_figures
 
 SCHEMA = Path(__file__).with_name("experiment_file.schema.json")
-ROLES = {f"figure{number}": ("main",) for number in (2, 3, 4, 6, 7, 8, 9, 10, 11)}
-ROLES.update(
-    figure5=("main", "uniform", "scheduled"),
-    figure12=("rates", "triple"),
-    table1=("early",),
-    bounds=("main", "measured"),
-)
 
 # 2.0 is an integer to JSON, but no number of seeds
 _Validator = extend(
@@ -45,14 +39,18 @@ def schema() -> dict:
             "additionalProperties": False,
             "properties": {role: names for role in roles},
         }
-        for figure, roles in ROLES.items()
+        for figure, roles in known_figures().items()
     }
     return found
 
 
 def check(content: Any, path: Path) -> None:
     """Raises ConfigError, one line, for what the schema does not allow in the content of an experiment file."""
-    error = best_match(_Validator(schema()).iter_errors(content))
+    try:
+        own = schema()
+    except ValueError as error:  # a figure that cannot be read
+        raise ConfigError(str(error))
+    error = best_match(_Validator(own).iter_errors(content))
     if error is not None:
         raise ConfigError(_sentence(error, list(error.absolute_path), path))
 

@@ -116,7 +116,7 @@ def parser() -> OneLineParser:
     """The command line of run_all.sh."""
     p = OneLineParser("run_all.sh", __doc__)
     p.add_argument("what", nargs="?", default="quick", help=f"{', '.join(PLANS)} or FILE.yaml (default quick)")
-    p.add_argument("figures", nargs="*", help="figure2 to figure12, table1, bounds (default: all, and the report)")
+    p.add_argument("figures", nargs="*", help="such as figure2, table1, bounds (default: all, and the report)")
     p.add_argument("--tasks", nargs="+", help="only these tasks (default: all of the file's)")
     p.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)), help="processes at once (default: all)")
     p.add_argument("--dry-run", action="store_true", help="say what would run and how long it would take")

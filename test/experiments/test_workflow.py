@@ -1,6 +1,5 @@
 """The whole workflow at small size, in copies of the project: undisturbed, killed again and again, failing."""
 
-import importlib
 import json
 import os
 import random
@@ -18,8 +17,8 @@ import pytest
 from experiments.plan import costs
 from experiments.plan.config import ConfigError
 from experiments.plan.experiment_file import read_plan
-from experiments.plan.schema import ROLES
 from experiments.workflow import reproduce
+from figures import known_figures
 
 HOME = Path(__file__).resolve().parents[2]
 PLAN = """
@@ -142,6 +141,38 @@ def test_the_python_of_the_jobs_may_be_a_command_of_several_words(undisturbed):
     command = f"env WORDS=several {shlex.quote(python_of(folder))}"
     code, out = run(folder, "--", "--forcerun", "figures/figure3.png", BIOLHESS_JOB_PYTHON=command)
     assert code == 0 and "rule figure:" in out, out
+
+
+OWN_FIGURE = '''
+"""Training loss of each run at its end."""
+
+from figures.runs import runs
+from figures.style import panels, task_columns
+
+ROLES = ("main",)
+TITLE = "How well each run has learnt"
+CAPTION = "One dot per run."
+
+
+def draw(results):
+    table = runs(results, "loss_at_end", "main")
+    picture, axes = panels(1, task_columns(table.task), results.note)
+    axes[0][1].plot(table.seed, table.final_training_loss, ".")
+    return picture, {"": table[["seed", "final_training_loss"]]}
+'''
+
+
+def test_a_new_file_is_a_figure_that_the_workflow_draws_and_the_report_shows(undisturbed, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(str(undisturbed[0]), str(folder), symlinks=True)
+    (folder / "figures" / "loss_at_end.py").write_text(OWN_FIGURE)
+    (folder / "small.yaml").write_text(PLAN + "  loss_at_end: {main: [pattern]}\n")
+    code, out = run(folder)
+    assert code == 0 and "rule run:" not in out, out
+    drawn = folder / "results" / "small" / "figures"
+    assert len((drawn / "loss_at_end.csv").read_text().splitlines()) == 1 + 4
+    page = (folder / "results" / "small" / "report.html").read_text()
+    assert "How well each run has learnt" in page and page.count("data:image/png;base64,") == 3
 
 
 def test_a_plan_can_be_costed_from_what_was_timed(undisturbed, tmp_path):
@@ -297,12 +328,10 @@ BAD = {
 
 
 def test_the_roles_of_an_experiment_file_are_those_of_figures_and_claims():
-    for figure in ROLES:
-        assert set(importlib.import_module(f"figures.{figure}").ROLES) <= set(ROLES[figure]), figure
     claims = json.loads((HOME / "experiments" / "published.json").read_text())["claims"]
     named = {group.split(":")[0] for claim in claims for groups in claim.get("groups", []) for group in groups}
     groups = {group for what in ("quick", "full") for group in read_plan(reproduce.PLANS[what]).groups}
-    assert groups <= named <= groups | {role for roles in ROLES.values() for role in roles}
+    assert groups <= named <= groups | {role for roles in known_figures().values() for role in roles}
 
 
 def test_a_foreign_file_does_not_write_into_the_results_of_a_built_in_plan(tmp_path, capsys):

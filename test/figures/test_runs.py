@@ -6,7 +6,8 @@ import pytest
 from synthetic import ResultsFolder, ends, measure
 
 from experiments.plan.config import Config, learning_rate_factor
-from figures import bounds, figure3, runs, summaries
+from figures import bounds, runs
+from figures.__main__ import main
 from figures.measures import early_stopped, run_values
 
 
@@ -119,7 +120,7 @@ def test_early_stopping_takes_the_first_evaluation_at_the_target(tmp_path):
 
 
 def test_summaries_are_one_row_a_replica(folder, tmp_path):
-    assert summaries.main([str(folder.save()), str(tmp_path / "out")]) == 0
+    assert main(["summaries", str(folder.save()), str(tmp_path / "out")]) == 0
     table = pd.read_csv(str(tmp_path / "out" / "summaries.csv"))
     assert list(table.seed) == [0, 1, 2] and "hours" not in table and set(table.status) == {"completed"}
 
@@ -128,7 +129,7 @@ def test_what_the_user_can_mend_is_one_line_and_exit_2(folder, tmp_path, capsys)
     (tmp_path / "file").write_text("")
     for arguments in ([str(tmp_path / "none"), str(tmp_path)], [str(folder.save()), str(tmp_path / "file" / "out")]):
         with pytest.raises(SystemExit) as stopped:
-            figure3.main(arguments)
+            main(["figure3", *arguments])
         assert stopped.value.code == 2 and len(capsys.readouterr().err.splitlines()) == 1
     (folder.root / "selection.json").write_text(json.dumps({"blocks": {"b": ["b"]}})[:-1])
     with pytest.raises(runs.RunsError, match="is not JSON"):

@@ -7,6 +7,7 @@ from scipy import stats
 from synthetic import ResultsFolder, ends, measure
 
 from figures import kinds, statistics, verdicts
+from figures.__main__ import main
 from figures.runs import load
 
 PUBLISHED = verdicts.read_published()
@@ -281,7 +282,7 @@ def test_a_role_named_elsewhere_is_found_and_the_tables_are_the_same_bytes_twice
     folder.play("verdicts", "input_weights", "b", "t")
     root = folder.save()
     for name in ("one", "two"):
-        assert verdicts.main([str(root), str(tmp_path / name)]) == 0
+        assert main(["verdicts", str(root), str(tmp_path / name)]) == 0
     for file in ("verdicts.csv", "verdicts.json", "published.json"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
     written = json.loads((tmp_path / "one" / "verdicts.json").read_text())
