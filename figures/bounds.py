@@ -61,7 +61,7 @@ def draw(results: Results) -> tuple:
 
 def bounds(history: pd.DataFrame) -> pd.Series:
     """1/(|rho| eta) of each evaluation; nan where rho is 0 or not known. 1/eta under BPTT."""
-    return 1 / (step_lengths(history).abs() * history.rate.astype(float)).replace(0, np.nan)
+    return 1 / (step_lengths(history).abs() * history.current_learning_rate.astype(float)).replace(0, np.nan)
 
 
 def shares(history: pd.DataFrame) -> pd.DataFrame:
@@ -81,7 +81,10 @@ def beyond(part: pd.DataFrame) -> dict:
 
     2/(rho eta) is a limit for rho > 0 only: the share is of such evaluations, rho_positive how large a part these are.
     """
-    scaled, known = part.eigenvalue.astype(float) * part.rate.astype(float), part.dropna(subset=["product"])
+    scaled, known = (
+        part.eigenvalue.astype(float) * part.current_learning_rate.astype(float),
+        part.dropna(subset=["product"]),
+    )
     return {
         "evaluations": len(part),
         "beyond_1_over_eta": (scaled > 1).mean(),
@@ -148,7 +151,7 @@ def _panel(axis, rows: pd.DataFrame, task: str, rule: str) -> List[pd.DataFrame]
         axis.fill_between(curve.iteration, curve.low, curve.high, color=style["color"], alpha=0.15, linewidth=0)
         drawn.append(curve.assign(task=task, rule=rule, quantity=column))
     for first, own in rows.groupby("learning_rate"):
-        rate = own.groupby("iteration").rate.first().astype(float)
+        rate = own.groupby("iteration").current_learning_rate.first().astype(float)
         for times, dashes in ((1, "--"), (2, "-.")):
             label = rf"{times}/$\eta$, $\eta$ = {first:g}"
             axis.plot(rate.index, times / rate, color="#777777", linewidth=1, linestyle=dashes, label=label)

@@ -65,7 +65,7 @@ def _early(name: str, factor: float = 1.0) -> Callable:
 
 def bound_products(history: pd.DataFrame) -> pd.Series:
     """eigenvalue * learning rate * |rho|, evaluation by evaluation: Theorem 1 bounds it by 1."""
-    return history.eigenvalue.astype(float) * history.rate.astype(float) * step_lengths(history).abs()
+    return history.eigenvalue.astype(float) * history.current_learning_rate.astype(float) * step_lengths(history).abs()
 
 
 def step_lengths(history: pd.DataFrame) -> pd.Series:

@@ -5,8 +5,8 @@
     RESULTS/runs/<ensemble>/    a finished ensemble (experiments/evidence/run_folder.py), never half
     RESULTS/logs/<ensemble>.log what an ensemble that failed said last
 
-A run is one (ensemble, seed, learning_rate). "end" is the median over the evaluations that its run's configuration says
-make up the end of training: column at_end.
+A run is one (ensemble, seed, learning_rate). "end" is the median over the evaluations at the end of training, which
+history.csv marks in its column at_end.
 """
 
 import json
@@ -22,7 +22,7 @@ ENDS = ("training_performance", "test_performance", "rho", "rho_W_h")
 RUN_COLUMNS = [*KEY, *SETTINGS, "performance", "status", "end_eigenvalue", "end_gap", "end_loss_gap", "hours"]
 RUN_COLUMNS += ["end_fixed_noise_gap", *[f"end_{name}" for name in ENDS]]
 HISTORY_COLUMNS = [*KEY, "task", "rule", "status", "iteration", "eigenvalue", "gap", "loss_gap", "converged", "rho_W_h"]
-HISTORY_COLUMNS += ["test_performance", "training_performance", "rate", "at_end"]
+HISTORY_COLUMNS += ["test_performance", "training_performance", "current_learning_rate", "at_end"]
 
 
 class RunsError(Exception):
@@ -32,7 +32,8 @@ class RunsError(Exception):
 class Ensemble(NamedTuple):
     """A finished ensemble. history: a row an evaluation; runs: a row a run, columns RUN_COLUMNS and more.
 
-    history.rate: the learning rate at the evaluation, its decay included. history.at_end: whether it counts as the end.
+    history.current_learning_rate: the learning rate at the evaluation, its decay included. history.at_end: whether it
+    counts as the end.
     """
 
     folder: Path
@@ -145,7 +146,6 @@ def _load_ensemble(folder: Path) -> Ensemble:
         history = pd.read_csv(str(folder / "history.csv"), float_precision="round_trip").assign(ensemble=folder.name)
     except OSError as error:
         raise RunsError(f"history.csv: {error.strerror}")
-    history = history.assign(rate=_rates(history, config), at_end=_at_end(history, config))
     table = _run_table(folder.name, config, summary, history, provenance)
     # a history row needs the settings of its run to be grouped
     history = history.merge(table[[*KEY, "task", "rule", "status"]], on=KEY)
@@ -167,22 +167,6 @@ def _run_table(name: str, config: dict, summary: list, history: pd.DataFrame, pr
         if column in history:
             table = table.merge(ends(history, column).rename(f"end_{column}").reset_index(), on=KEY, how="left")
     return table
-
-
-def _rates(history: pd.DataFrame, config: dict) -> pd.Series:
-    """The learning rate at each evaluation: experiments.config.learning_rate_factor times the first one."""
-    steps = history.iteration // config.get("decay_every", 1)
-    return history.learning_rate * config.get("decay_factor", 1.0) ** steps
-
-
-def _at_end(history: pd.DataFrame, config: dict) -> np.ndarray:
-    """Which evaluations make up the end of training, as in the summary: each run's last `window` regular ones.
-
-    Those of `early_every` lie closer together and do not count (experiments.config.Config).
-    """
-    regular = history[history.iteration % config.get("evaluate_every", 1) == 0]
-    last = regular.sort_values("iteration", kind="stable").groupby(KEY).tail(config.get("window", 10))
-    return history.index.isin(last.index)
 
 
 def _together(tables: List[pd.DataFrame], columns: List[str]) -> pd.DataFrame:

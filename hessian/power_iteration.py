@@ -15,16 +15,18 @@ RELATIVE_TOLERANCE = 4 * float(np.finfo(np.float32).eps)
 
 
 class LeadingEigenvalue(NamedTuple):
-    """One value a replica, each [R]; eigenvector [R, ...] of unit length.
+    """One value per replica, each [R]; eigenvector [R, ...] of unit length.
 
     eigenvalue: |Hv|. rayleigh: v.Hv, which has the sign. residual: |Hv - rayleigh v| / |Hv|, 0 for a zero Hessian and
-    NaN where |Hv| is not finite. converged: stopped by the tolerance, with a residual of at most MAX_RESIDUAL.
+    NaN where |Hv| is not finite. settled: stopped by the tolerance, the paper's own criterion. converged: settled, with
+    a residual of at most MAX_RESIDUAL (ours).
     """
 
     eigenvalue: tf.Tensor
     rayleigh: tf.Tensor
     residual: tf.Tensor
     iterations: tf.Tensor
+    settled: tf.Tensor
     converged: tf.Tensor
     eigenvector: tf.Tensor
 
@@ -64,6 +66,7 @@ def beginning(start: tf.Tensor) -> Progress:
         rayleigh=nothing,
         residual=nothing,
         iterations=tf.zeros([replicas], tf.int32),
+        settled=never,
         converged=never,
         eigenvector=direction,
     )
@@ -86,14 +89,14 @@ def power_iteration(
     def iterate(found, direction, done):
         product = hessian_vector_product(gradient, variable, direction)
         new = _estimate(product, direction, found)
-        stopped = _settled(new.eigenvalue, found.eigenvalue)
-        new = new._replace(converged=tf.logical_and(stopped, new.residual <= MAX_RESIDUAL))
+        settled = _settled(new.eigenvalue, found.eigenvalue)
+        new = new._replace(settled=settled, converged=tf.logical_and(settled, new.residual <= MAX_RESIDUAL))
         kept = LeadingEigenvalue(*[tf.where(done, old, now) for old, now in zip(found, new)])
         length = tf.where(new.eigenvalue > 0, new.eigenvalue, tf.ones_like(new.eigenvalue))
         zero = tf.equal(new.eigenvalue, 0)
         onward = tf.where(zero, direction, _over(product, length))
         hopeless = tf.logical_not(tf.math.is_finite(new.eigenvalue))
-        return kept, onward, done | stopped | hopeless
+        return kept, onward, done | settled | hopeless
 
     return Progress(
         *tf.while_loop(
@@ -112,7 +115,13 @@ def _estimate(product, direction, before) -> LeadingEigenvalue:
     residual = tf.where(
         tf.math.is_finite(eigenvalue), relative, tf.fill(tf.shape(off), off.dtype.as_numpy_dtype(np.nan))
     )
-    return LeadingEigenvalue(eigenvalue, rayleigh, residual, before.iterations + 1, before.converged, direction)
+    return before._replace(
+        eigenvalue=eigenvalue,
+        rayleigh=rayleigh,
+        residual=residual,
+        iterations=before.iterations + 1,
+        eigenvector=direction,
+    )
 
 
 def _settled(now, before):

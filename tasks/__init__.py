@@ -74,12 +74,15 @@ class Data(NamedTuple):
     of its arguments alone; the whole set for size None. hessian_batches: {"default" | "training": Example on which
     curvature is measured}. sets: {name: function that yields Examples, together the whole set}, of which "training" and
     "test" must be there, "validation" may be; the gap to any further set is recorded under that set's name.
+    training_sample: as an entry of sets, the part of the training set on which training performance is measured before
+    the end of training; None where the set is small enough to be evaluated whole every time.
     """
 
     training_examples: int
     batch: Callable
     hessian_batches: Dict[str, Example]
     sets: Dict[str, Callable]
+    training_sample: Optional[Callable] = None
 
 
 def full_batch_data(training: Example, sets: Dict[str, Example]) -> Data:

@@ -16,6 +16,7 @@ from tasks import Data, DataFileError, Example, Task, initialisation_of
 
 FOLDER = Path(__file__).parent / "data" / "mnist"
 DIGITS, ROWS, COLUMNS = 10, 28, 28
+SAMPLE_SEED = 0  # of the sample of training images
 CHUNK = 1000  # images a forward pass when a whole set is evaluated; their activations fit a core's cache
 
 
@@ -25,6 +26,7 @@ class Parameters(NamedTuple):
     units: int = 128  # published code
     validation: int = 5000  # the first training images, as in tensorflow.examples.tutorials.mnist (published code)
     test_noise_sd: float = 0.2  # published code
+    training_sample: int = 10000  # training images evaluated before the end of training, at most all; ours
     hessian_batch: int = 256  # the first validation (or training) images; ours, the size is the published code's
     recurrent_gain: float = math.sqrt(2)  # of W_h; published code
     input_distribution: str = "gaussian"  # of W_x; published code
@@ -41,7 +43,10 @@ class Parameters(NamedTuple):
 
 
 def data(parameters: Parameters, random: Callable) -> Data:
-    """Training batches without replacement, and test images with one draw of noise a seed, clipped to [0, 1]."""
+    """Training batches without replacement, and test images with one draw of noise per seed, clipped to [0, 1].
+
+    The sample of training images is the same for all seeds, so that it adds no difference between runs.
+    """
     training_x, training_y, test_x, test_y = load(FOLDER)
     noise = random("test_noise").normal(0, parameters.test_noise_sd, test_x.shape).astype(np.float32)
     split = parameters.validation
@@ -59,6 +64,7 @@ def data(parameters: Parameters, random: Callable) -> Data:
         """Images iteration * size ... of the endless sequence of shuffled epochs."""
         return _pick(training, _members(order, examples, iteration * size, size))
 
+    sample = np.random.RandomState(SAMPLE_SEED).permutation(examples)[: parameters.training_sample]
     measured = np.arange(parameters.hessian_batch)
     return Data(
         training_examples=examples,
@@ -68,6 +74,7 @@ def data(parameters: Parameters, random: Callable) -> Data:
             name: functools.partial(_chunks, images)
             for name, images in (("training", training), ("validation", validation), ("test", noisy))
         },
+        training_sample=functools.partial(_chunks, (np.take(training[0], sample, axis=1), training[1][sample])),
     )
 
 
@@ -146,6 +153,8 @@ def task(parameters: Parameters) -> Task:
             f"validation is {parameters.validation}, hessian_batch {parameters.hessian_batch}; "
             "expected 0 < hessian_batch <= validation < 60000"
         )
+    if parameters.training_sample < 1:
+        raise ValueError(f"training_sample is {parameters.training_sample}; expected at least 1")
     return Task(
         label="Sequential MNIST",
         inputs=COLUMNS,

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from experiments.evidence.files import write_whole
 from experiments.measure.saved_run import SavedRun, read_table
-from experiments.plan.config import learning_rate_factor
+from experiments.plan.schedule import learning_rate_factor
 
 EIGENVALUES = 200  # the appendix's top 200
 FITTED = (200, 100, 50)

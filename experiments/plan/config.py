@@ -120,11 +120,6 @@ def config_hash(config: Config) -> str:
     return hashlib.sha256(json.dumps(as_dict(config), sort_keys=True).encode()).hexdigest()[:12]
 
 
-def learning_rate_factor(config: Config, iteration: int) -> float:
-    """What every learning rate is multiplied by at an iteration: the step decay of Figure 5, 1 without it."""
-    return config.decay_factor ** (iteration // config.decay_every)
-
-
 def _found(find, *arguments):
     try:
         return find(*arguments)

@@ -29,6 +29,7 @@ class Curvature(NamedTuple):
     rayleigh: np.ndarray
     residual: np.ndarray
     iterations: np.ndarray
+    settled: np.ndarray
     converged: np.ndarray
 
 
@@ -187,12 +188,14 @@ class Ensemble:
         return self._out(loss), self._out(finite)
 
     def evaluate(self, sets: Iterable[Example]) -> Dict[str, np.ndarray]:
-        """Means over a set given in parts: {"loss", "data_loss", "performance": [R]}."""
+        """Means over a set given in parts, {"loss", "data_loss", "performance": [R]}, and how many "examples" it has
+        [R]."""
         sums, count = np.zeros((3, 1)), 0
         for examples in sets:
             size = examples.x.shape[2]
             sums, count = sums + size * np.float64(self._evaluate(*self._in(examples))), count + size
-        return dict(zip(("loss", "data_loss", "performance"), map(self._out, sums / count)))
+        means = dict(zip(("loss", "data_loss", "performance"), map(self._out, sums / count)))
+        return dict(means, examples=np.full(len(self.members), count))
 
     def curvature(self, examples: Example, which: Sequence[int]) -> Curvature:
         """Leading Hessian eigenvalue of the replicas `which` on these examples, from the same random start each time.

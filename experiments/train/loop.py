@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from experiments.evidence.run_folder import RunFolder
 from experiments.plan.config import Config, members
+from experiments.plan.schedule import evaluations
 from experiments.train.data import load_data
 from experiments.train.stop_signals import Stopped, StopSignals
 from experiments.train.summary import summary
@@ -36,6 +37,7 @@ def train(config: Config, root: Path, show_progress: Optional[bool] = None, wait
 
 
 def _train(config: Config, folder: RunFolder, data: List[Data], show_progress: Optional[bool]) -> None:
+    planned = set(evaluations(config))
     with StopSignals() as stop:
         training = Training(config, folder, data)
         training.restore()
@@ -44,7 +46,7 @@ def _train(config: Config, folder: RunFolder, data: List[Data], show_progress: O
             total=config.iterations, initial=training.iteration, desc=_label(config), disable=disable, mininterval=1
         ) as bar:
             while True:
-                if training.running and _is_evaluation(config, training.iteration) and not training.is_evaluated():
+                if training.running and training.iteration in planned and not training.is_evaluated():
                     training.evaluate()
                     _show(bar, training)
                 if stop.requested:
@@ -58,12 +60,6 @@ def _train(config: Config, folder: RunFolder, data: List[Data], show_progress: O
                 bar.update()
         training.ensemble.close()
         folder.finish(training.history_frame().to_csv(index=False), summary(training))
-
-
-def _is_evaluation(config: Config, iteration: int) -> bool:
-    if iteration % config.evaluate_every == 0 or iteration == config.iterations:
-        return True
-    return config.early_every > 0 and iteration <= config.early_until and iteration % config.early_every == 0
 
 
 def _label(config: Config) -> str:

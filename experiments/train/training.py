@@ -1,17 +1,20 @@
 """An ensemble in training: its state, its steps, its evaluations, and the history that they leave."""
 
 import math
-from typing import Dict, List
+from typing import Callable, Dict, List, Set
 
 import numpy as np
 import pandas as pd
 
 from experiments.evidence.run_folder import RunFolder
-from experiments.plan.config import FULL_BATCH, Config, learning_rate_factor, members, task_of
+from experiments.plan.config import FULL_BATCH, Config, members, task_of
+from experiments.plan.schedule import end_of_training, evaluations, is_regular, learning_rate_factor
 from experiments.train.stopping import is_stable
 from tasks import GAP_SIGN, Data, Example, stack_examples
 
-CURVATURE = ("eigenvalue", "rayleigh", "residual")
+CURVATURE = ("eigenvalue", "rayleigh", "residual", "settled", "converged")
+KINDS = dict.fromkeys(("seed", "iteration", "training_examples", "power_iterations"), int)
+KINDS.update(settled=bool, converged=bool)
 COMPARISON = ("rho", "rho_W_h", "rho_W_x", "rho_data", "cosine")
 RUNNING = "running"  # a replica's status until it is completed, stable, capped or diverged
 
@@ -26,6 +29,9 @@ class Training:
         self.task, self.members = task_of(config), members(config)
         self.iteration, self.history = 0, []
         self.status, self.diverged_at = [RUNNING] * len(self.members), [-1] * len(self.members)
+        # the evaluations that are, or can be, of the end
+        planned = evaluations(config)
+        self._whole = {*planned} if config.until_stable else {*end_of_training(config, planned), config.iterations}
         self._rates = np.array([rate for _, rate in self.members], np.float32)
         self._hessian_batch = stack_examples([each.hessian_batches[config.hessian_on] for each in data])
         self._full_batch = stack_examples([each.batch(0, None) for each in data]) if self._is_full_batch() else None
@@ -90,6 +96,7 @@ class Training:
     def evaluate(self) -> None:
         """Adds a row for each running replica, saves the weights, ends the replicas that are done, saves all."""
         results = {name: self._evaluate_set(name) for name in self.data[0].sets}
+        factor = learning_rate_factor(self.config, self.iteration)
         curvature = self.ensemble.curvature(self._hessian_batch, self.running)
         comparison = self.ensemble.compare(self._hessian_batch, self.running)
         for place, replica in enumerate(self.running):
@@ -97,23 +104,29 @@ class Training:
                 {name: {k: float(v[replica]) for k, v in r.items()} for name, r in results.items()}
             )
             row["power_iterations"] = int(curvature.iterations[place])
-            row["converged"] = bool(curvature.converged[place])
             row.update({name: float(getattr(curvature, name)[place]) for name in CURVATURE})
             row.update({name: float(getattr(comparison, name)[place]) for name in COMPARISON})
             seed, rate = self.members[replica]
-            self.history.append(dict(seed=seed, learning_rate=rate, iteration=self.iteration, **row))
+            now = dict(iteration=self.iteration, current_learning_rate=rate * factor)
+            self.history.append(dict(seed=seed, learning_rate=rate, **now, **row))
         self.folder.save_weights(self.iteration, self.ensemble.weights()._asdict())
         self._end_replicas()
         self.save()
 
     def _evaluate_set(self, name: str) -> Dict[str, np.ndarray]:
-        parts = zip(*[data.sets[name]() for data in self.data])
+        parts = zip(*[self._set(data, name)() for data in self.data])
         return self.ensemble.evaluate(stack_examples(part) for part in parts)
+
+    def _set(self, data: Data, name: str) -> Callable:
+        """The examples of a set; the training set's sample, if it has one, at evaluations known not to be the end's."""
+        sampled = name == "training" and data.training_sample is not None
+        return data.training_sample if sampled and self.iteration not in self._whole else data.sets[name]
 
     def _performances(self, of: Dict[str, dict]) -> dict:
         """The columns of one replica that come from evaluating its sets; gaps are larger where worse."""
         sign, training, test = GAP_SIGN[self.task.performance], of["training"], of["test"]
         row = {
+            "training_examples": training["examples"],
             "training_loss": training["loss"],
             "training_data_loss": training["data_loss"],
             "test_data_loss": test["data_loss"],
@@ -140,18 +153,25 @@ class Training:
                 self.status[replica] = "capped" if self.config.until_stable else "completed"
 
     def _is_stable(self, replica: int) -> bool:
-        if self.iteration % self.config.evaluate_every != 0:
+        if not is_regular(self.config, self.iteration):
             return False
-        rows = [
-            row
-            for row in self.history
-            if (row["seed"], row["learning_rate"]) == self.members[replica]
-            and row["iteration"] % self.config.evaluate_every == 0
-        ]
+        rows = [row for row in self._rows(replica) if is_regular(self.config, row["iteration"])]
         losses, eigenvalues = ([row[name] for row in rows] for name in ("training_loss", "eigenvalue"))
         return is_stable(losses, eigenvalues, self.config.window, self.config.stability_tolerance)
 
+    def _rows(self, replica: int) -> List[dict]:
+        """The evaluations of one run so far."""
+        return [row for row in self.history if (row["seed"], row["learning_rate"]) == self.members[replica]]
+
     def history_frame(self) -> pd.DataFrame:
-        """The history as a table."""
-        whole = {"seed": int, "iteration": int, "power_iterations": int, "converged": bool}
-        return pd.DataFrame(self.history, columns=list(self.history[0])).astype(whole)
+        """The history of a finished ensemble as a table, with the column `at_end`; a run that diverged has no end."""
+        ends = {
+            member: set() if status == "diverged" else self._end(replica)
+            for replica, (member, status) in enumerate(zip(self.members, self.status))
+        }
+        frame = pd.DataFrame(self.history, columns=list(self.history[0])).astype(KINDS)
+        keys = zip(zip(frame.seed, frame.learning_rate), frame.iteration)
+        return frame.assign(at_end=[iteration in ends[member] for member, iteration in keys])
+
+    def _end(self, replica: int) -> Set[int]:
+        return set(end_of_training(self.config, [row["iteration"] for row in self._rows(replica)]))

@@ -20,17 +20,17 @@ from experiments.plan.config import (
     as_dict,
     config_hash,
     from_dict,
-    learning_rate_factor,
     make_config,
     make_ensembles,
     members,
 )
+from experiments.plan.schedule import end_of_training, evaluations, learning_rate_factor
 from experiments.train.__main__ import main
 from experiments.train.stopping import is_stable
 
 HOME = Path(__file__).resolve().parents[2]
 SHORT = ["--task", "seq_mnist", "--rule", "three_factor", "--learning-rate", "1e-2", "--iterations", "20"]
-SHORT += ["--evaluate-every", "10"]
+SHORT += ["--evaluate-every", "10", "--window", "1"]
 TINY = ["--task", "pattern_generation", "--rule", "bptt", "--parameter", "steps=8"]
 # long enough to be caught in the act
 SMALL = TINY + ["--learning-rate", "1e-3", "--iterations", "600", "--evaluate-every", "10", "--no-until-stable"]
@@ -86,7 +86,7 @@ def small(tmp_path_factory):
 def test_a_finished_folder_is_whole_and_quiet(undisturbed):
     names = {path.name for path in undisturbed.iterdir()}
     assert names == {"config.json", "history.csv", "weights", "summary.json", "checkpoint.npz", "provenance.json"}
-    config = make_config("seq_mnist", "three_factor", [0], [1e-2], iterations=20, evaluate_every=10)
+    config = make_config("seq_mnist", "three_factor", [0], [1e-2], iterations=20, evaluate_every=10, window=1)
     assert undisturbed.name == config_hash(config)
     history, summary, weights = results(undisturbed)
     assert len(history.splitlines()) == 1 + 3 and list(weights) == [f"{i:06d}.npz" for i in (0, 10, 20)]
@@ -98,6 +98,12 @@ def test_a_finished_folder_is_whole_and_quiet(undisturbed):
     )
     assert np.all(np.diag(weights["000020.npz"]["W_h"][0]) == 0)
     assert not np.array_equal(weights["000020.npz"]["W_h"], weights["000000.npz"]["W_h"])
+
+
+def test_training_performance_is_measured_on_a_sample_until_the_end_and_then_on_all(undisturbed):
+    history = pd.read_csv(str(undisturbed / "history.csv"))
+    assert list(history.training_examples) == [10000, 10000, 55000]
+    assert list(history.at_end) == [False, False, True]
 
 
 def test_the_same_command_elsewhere_gives_the_same_bits(undisturbed, tmp_path):
@@ -304,7 +310,32 @@ def test_the_end_of_training_is_the_median_over_the_window(tmp_path):
     assert entry["status"] == "completed" and entry["end_from_iteration"] == 30
     for name in ("eigenvalue", "gap", "loss_gap", "fixed_noise_gap"):
         assert entry[f"end_{name}"] == sorted(history[name].values[-3:])[1]
+    assert list(history.at_end) == 6 * [False] + 3 * [True] and set(history.training_examples) == {1}
     assert np.allclose(history.gap, history.test_performance - history.training_performance, rtol=1e-12)  # an error
+
+
+def test_matched_training_loss_is_the_first_evaluation_at_or_below_it(tmp_path):
+    code, out, _ = train(
+        *TINY, "--learning-rate", "0.01", "--iterations", "400", "--evaluate-every", "10", "--no-until-stable",
+        output=tmp_path,
+    )  # fmt: skip
+    assert code == 0
+    history = pd.read_csv(str(Path(out.strip()) / "history.csv"), float_precision="round_trip")
+    matched = json.loads((Path(out.strip()) / "summary.json").read_text())[0]["at_matched_training_loss"]
+    assert set(matched) == {"0.01", "0.001"}
+    for loss, found in matched.items():
+        reached = history.index[history.training_data_loss <= float(loss)]
+        assert found == (json.loads(history.loc[reached[0]].to_json(double_precision=15)) if len(reached) else None)
+    assert matched["0.01"] is not None
+
+
+def test_evaluations_are_regular_early_and_the_last_and_the_end_is_of_regular_ones():
+    config = make_config(
+        "seq_mnist", "bptt", [0], iterations=45, evaluate_every=10, early_every=4, early_until=9, window=2
+    )
+    assert evaluations(config) == [0, 4, 8, 10, 20, 30, 40, 45]
+    assert end_of_training(config, evaluations(config)) == [30, 40]
+    assert end_of_training(config, [0, 4, 8, 10]) == [0, 10]
 
 
 def test_until_stable_ends_each_replica_for_itself(tmp_path):
@@ -356,7 +387,9 @@ def test_the_configuration_comes_back_from_its_file():
 
 def test_a_config_file_is_the_same_as_options(undisturbed, tmp_path):
     path = tmp_path / "run.yaml"
-    path.write_text("task: seq_mnist\nrule: bptt\nlearning_rates: [0.01]\niterations: 20\nevaluate_every: 10\n")
+    path.write_text(
+        "task: seq_mnist\nrule: bptt\nlearning_rates: [0.01]\niterations: 20\nevaluate_every: 10\nwindow: 1\n"
+    )
     code, out, _ = train("--config", str(path), "--rule", "three_factor", output=undisturbed.parent)
     assert code == 0 and Path(out.strip()) == undisturbed
 

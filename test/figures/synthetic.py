@@ -6,6 +6,10 @@ import zlib
 import numpy as np
 import pandas as pd
 
+from experiments.plan import schedule
+from experiments.plan.config import Config
+
+SCHEDULE = {"evaluate_every": 250, "window": 10, "decay_factor": 1.0, "decay_every": 1}
 PERFORMANCE = {"pattern_generation": "mean_squared_error"}
 
 
@@ -44,12 +48,13 @@ class ResultsFolder:
             "batch_size": 256,
             **config,
         }
+        settings = Config(**{**dict.fromkeys(Config._fields), **SCHEDULE, **config})
         config.update(task_constants={"performance": performance}, optimizer=config.get("optimizer", "sgd"))
         (folder / "config.json").write_text(json.dumps(config))
         runs = [(seed, rate) for seed in seeds for rate in rates]
         history, summary = [], []
         for position, ((seed, rate), end) in enumerate(zip(runs, ends)):
-            rows = _history(seed, rate, end, evaluations)
+            rows = _history(seed, rate, end, evaluations, settings)
             history += rows
             lost = position in diverged
             status = "diverged" if lost else "capped" if position in capped else "completed"
@@ -64,11 +69,14 @@ class ResultsFolder:
         return folder
 
 
-def _history(seed, rate, end, evaluations):
+def _history(seed, rate, end, evaluations, settings):
     rows = []
+    ends = schedule.end_of_training(settings, [250 * step for step in range(evaluations)])
     for step in range(evaluations):
         approach = min(1.0, (step + 1) / (evaluations - 10 + 1))  # the last ten evaluations are at the end's value
         row = {"seed": seed, "learning_rate": rate, "iteration": 250 * step, "training_loss": 0.5}
+        factor = schedule.learning_rate_factor(settings, row["iteration"])
+        row.update(current_learning_rate=rate * factor, at_end=row["iteration"] in ends)
         row.update(eigenvalue=end["eigenvalue"] * (2 - approach), gap=end["gap"] * approach)
         row.update(loss_gap=end.get("loss_gap", end["gap"]), fixed_noise_gap=end.get("fixed_noise_gap", end["gap"]))
         row.update(training_performance=end.get("training", 0.9), test_performance=end.get("test", 0.8))

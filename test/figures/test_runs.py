@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from synthetic import ResultsFolder, ends, measure
 
-from experiments.plan.config import Config, learning_rate_factor
+from experiments.plan.config import Config
+from experiments.plan.schedule import learning_rate_factor
 from figures import bounds, runs
 from figures.__main__ import main
 from figures.measures import early_stopped, run_values
@@ -76,7 +77,9 @@ def test_a_decaying_learning_rate_is_that_of_the_evaluation(tmp_path):
     results = runs.load(folder.save())
     history = runs.histories(results, "bounds", "main")
     config = Config(**{**dict.fromkeys(Config._fields), **settings})
-    assert list(history.rate) == [0.01 * learning_rate_factor(config, iteration) for iteration in history.iteration]
+    assert list(history.current_learning_rate) == [
+        0.01 * learning_rate_factor(config, iteration) for iteration in history.iteration
+    ]
     # at the end iterations 2000 to 2750, a quarter of the first rate: the product is a quarter of 500 * 0.01 * 0.5
     assert list(run_values(results, "bounds", "main", "bound_ratio").value) == [0.625] * 2
     row = bounds.draw(results)[1][""].iloc[0]
