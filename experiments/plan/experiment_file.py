@@ -14,6 +14,7 @@ blocks:                             # made in this order
     decays: 30                      # how often the learning rate is multiplied by decay_factor over the rule's length
     settings: {iterations: 2000}    # of experiments.plan.settings; parameters: {...} of the task
     measures: [spectrum]            # of experiments.measure
+    vary: {choices: {l2: [0, 0.01]}}  # the same at other levels: experiments.plan.variations
 figures:
   figure3: {main: [NAME, NAME]}     # a figure's roles, and the blocks that play them
 groups:
@@ -23,13 +24,14 @@ experiment_file.schema.json says the same to a machine.
 """
 
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import yaml
 
 from experiments.plan import schema
 from experiments.plan.blocks import block_runs
 from experiments.plan.config import Config, ConfigError, config_hash
+from experiments.plan.variations import Specification, specifications
 
 
 class Plan(NamedTuple):
@@ -38,6 +40,10 @@ class Plan(NamedTuple):
     runs: {hash: configuration}. blocks: {name: hashes}. measures: {name: measures of the block's runs}. figures:
     {figure: {role: names of blocks}}. groups: {group: names of blocks}. evidence: None, or {"weights": whether they are
     kept too}. min_accuracy: of BPTT on sequential MNIST; 0 where the file does not say.
+
+    specifications: what the blocks that vary have become, {name: {"of": the file's block, "kind" and "choices" as in
+    experiments.plan.variations.Specification, "blocks": names, "invalid": why there are none}}, in the order of the
+    levels. read_off: {the file's block: {choice: levels}}.
     """
 
     note: str
@@ -48,6 +54,8 @@ class Plan(NamedTuple):
     measures: Dict[str, List[str]]
     figures: Dict[str, Dict[str, List[str]]]
     groups: Dict[str, List[str]]
+    specifications: Dict[str, Dict[str, Any]]
+    read_off: Dict[str, Dict[str, List[str]]]
     min_accuracy: float
 
 
@@ -58,23 +66,32 @@ def read_plan(path: Path) -> Plan:
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise ConfigError(f"{path} cannot be read: {' '.join(str(error).split())}")
     schema.check(found, path)
-    runs, blocks = {}, {}
+    runs, blocks, measures, parts, varied = {}, {}, {}, {}, {}
     for name, block in found["blocks"].items():
-        try:
-            configs = {config_hash(config): config for config in block_runs(block)}
-        except ConfigError as error:
-            raise ConfigError(f"block {name} in {path}: {error}")
-        runs.update(configs)
-        blocks[name] = list(configs)
+        parts[name] = []
+        for one in _specifications(name, block, path):
+            configs, invalid = _runs(one, path)
+            runs.update(configs)
+            if not invalid:
+                blocks[one.name], measures[one.name] = list(configs), block.get("measures", [])
+                parts[name].append(one.name)
+            if "vary" in block:
+                made = {"blocks": [], "invalid": invalid} if invalid else {"blocks": [one.name]}
+                varied[one.name] = {"of": name, "kind": one.kind, "choices": one.choices, **made}
+    parts.update({name: [name] for name in blocks})
     return Plan(
         note=found.get("note", ""),
         reduced=found.get("reduced", False),
         evidence=_evidence(found.get("evidence", False)),
         runs=runs,
         blocks=blocks,
-        measures={name: block.get("measures", []) for name, block in found["blocks"].items()},
-        figures={figure: _known(roles, blocks, path) for figure, roles in found.get("figures", {}).items()},
-        groups=_known(found.get("groups", {}), blocks, path),
+        measures=measures,
+        figures={figure: _named(roles, parts, path) for figure, roles in found.get("figures", {}).items()},
+        groups=_named(found.get("groups", {}), parts, path),
+        specifications=varied,
+        read_off={
+            name: block["vary"].get("read_off", {}) for name, block in found["blocks"].items() if "vary" in block
+        },
         min_accuracy=found.get("bptt_validation_accuracy", 0.0),
     )
 
@@ -93,7 +110,15 @@ def only_tasks(plan: Plan, tasks: Sequence[str]) -> Plan:
         return {group: [block for block in names if block in blocks] for group, names in groups.items()}
 
     figures = {figure: kept(roles) for figure, roles in plan.figures.items()}
-    return plan._replace(runs=runs, blocks=blocks, figures=figures, groups=kept(plan.groups))
+    varied = {one["of"] for one in plan.specifications.values() if set(one["blocks"]) & set(blocks)}
+    return plan._replace(
+        runs=runs,
+        blocks=blocks,
+        figures=figures,
+        groups=kept(plan.groups),
+        specifications={name: one for name, one in plan.specifications.items() if one["of"] in varied},
+        read_off={name: levels for name, levels in plan.read_off.items() if name in varied},
+    )
 
 
 def _evidence(given) -> Optional[Dict[str, bool]]:
@@ -102,10 +127,28 @@ def _evidence(given) -> Optional[Dict[str, bool]]:
     return {"weights": True} if given else None
 
 
-def _known(groups: Dict[str, List[str]], blocks: Dict[str, List[str]], path: Path) -> Dict[str, List[str]]:
-    """The groups as they are. Raises ConfigError if one names a block that is not there."""
+def _specifications(name: str, block: dict, path: Path) -> List[Specification]:
+    try:
+        return specifications(name, block)
+    except ConfigError as error:
+        raise ConfigError(f"block {name} in {path}: {error}")
+
+
+def _runs(one: Specification, path: Path) -> Tuple[Dict[str, Config], str]:
+    """The runs of a specification, or none and why; only a combination drawn at random may have none."""
+    schema.check({"blocks": {one.name: one.block}}, path)
+    try:
+        return {config_hash(config): config for config in block_runs(one.block)}, ""
+    except ConfigError as error:
+        if one.kind == "random":
+            return {}, str(error)
+        raise ConfigError(f"block {one.name} in {path}: {error}")
+
+
+def _named(groups: Dict[str, List[str]], parts: Dict[str, List[str]], path: Path) -> Dict[str, List[str]]:
+    """The blocks of each group; one that varies stands for all that it makes. Raises ConfigError if there is none."""
     for group, names in groups.items():
         for name in names:
-            if name not in blocks:
-                raise ConfigError(f"unknown block '{name}' in {path}, {group}; known: {', '.join(blocks)}")
-    return groups
+            if name not in parts:
+                raise ConfigError(f"unknown block '{name}' in {path}, {group}; known: {', '.join(parts)}")
+    return {group: [part for name in names for part in parts[name]] for group, names in groups.items()}

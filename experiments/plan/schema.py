@@ -1,5 +1,6 @@
 """Checks an experiment file against its JSON schema; what is wrong in it is said in one line, as a person would."""
 
+import functools
 import json
 from pathlib import Path
 from typing import Any, List
@@ -24,6 +25,7 @@ _Validator = extend(
 )
 
 
+@functools.lru_cache(maxsize=1)
 def schema() -> dict:
     """The schema, with the names that settings, measures and figures have here."""
     found = json.loads(SCHEMA.read_text(encoding="utf-8"))

@@ -38,6 +38,7 @@ def prepare(plan: Plan, what: str, results: Path) -> None:
             write_json(path, config._asdict())
     shown = {"note": plan.note, "figures": plan.figures, "groups": plan.groups}
     selection = dict(shown, what=what, reduced=plan.reduced, blocks=plan.blocks)
+    selection.update(specifications=plan.specifications, read_off=plan.read_off)
     write_json(results / "selection.json", selection)
     write_json(results / "plan.json", dict(_shell_words(), **shown, markers=markers(plan)))
     for marker in (results / "done").iterdir():
