@@ -10,6 +10,8 @@ import pkgutil
 import re
 from typing import Callable, List, NamedTuple, Optional
 
+RESCALED_BY = "three_factor"  # the rule whose gradient a rule with `rescale` is given beside its own
+
 
 class Rule(NamedTuple):
     """A learning rule.

@@ -8,9 +8,10 @@ import subprocess
 import time
 from pathlib import Path
 
+from experiments import HOME
+
 CODE = ("models", "rules", "tasks", "hessian", "experiments")  # what a run's numbers come from, rates included
 PACKAGES = ("tensorflow", "numpy", "scipy", "pandas")
-HOME = Path(__file__).resolve().parents[2]
 
 
 def session() -> dict:

@@ -6,10 +6,13 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from experiments.plan.learning_rates import chosen_learning_rate
 from experiments.plan.settings import SETTINGS, positive
-from rules import get_rule
+from experiments.plan.source import source_hashes
+from rules import RESCALED_BY, get_rule
 from tasks import Task, get_task, task_parameters
 
-VERSION = 2  # of the results: raised when the same configuration would give numbers that differ beyond rounding
+# Of the results: raised when models/, hessian/, experiments/train or what all rules or all tasks share (__init__.py,
+# _*.py) changes so that the same configuration gives other numbers. The modules of rules and tasks are in `source`.
+VERSION = 3
 FULL_BATCH = 0  # a batch_size that says: the whole training set at once
 
 
@@ -99,25 +102,44 @@ def make_ensembles(
 
 
 def as_dict(config: Config) -> dict:
-    """The configuration with the task's constants, for config.json: all that the results are a function of."""
+    """All that the results are a function of, for config.json: the configuration, the task's constants, the source."""
     task = task_of(config)
     constants = {name: value for name, value in task._asdict().items() if name not in ("data", "iterations")}
-    return dict(config._asdict(), version=VERSION, task_constants=constants)
+    return dict(config._asdict(), version=VERSION, task_constants=constants, source=source_of(config))
+
+
+def source_of(config: Config) -> Dict[str, str]:
+    """{module: hash of its source} of the rule, the task, and what these import from rules/ and tasks/."""
+    modules = [f"rules.{config.rule.partition('(')[0]}", f"tasks.{config.task}"]
+    if get_rule(config.rule).rescale is not None:
+        modules.append(f"rules.{RESCALED_BY}")
+    found = source_hashes(modules, ("rules", "tasks"))
+    return {name: value for name, value in found.items() if "." in name and "._" not in name}
 
 
 def from_dict(stored: dict) -> Config:
-    """The configuration that `as_dict` gave. Raises ConfigError if it is of another version or damaged."""
+    """The configuration that `as_dict` gave. Raises ConfigError if it is damaged, or of another version or source."""
     if not isinstance(stored, dict) or stored.get("version") != VERSION:
         raise ConfigError(f"the configuration is not of version {VERSION}")
     missing = [name for name in Config._fields if name not in stored]
     if missing:
         raise ConfigError(f"the configuration has no {', '.join(missing)}")
-    return make_config(**{name: stored[name] for name in Config._fields})
+    config = make_config(**{name: stored[name] for name in Config._fields})
+    now, then = source_of(config), stored.get("source")
+    if now != then:
+        changed = [name for name in now if not isinstance(then, dict) or then.get(name) != now[name]]
+        raise ConfigError(f"the source of {', '.join(changed or then)} has changed since")
+    return config
 
 
 def config_hash(config: Config) -> str:
     """12 hexadecimal digits that name the configuration."""
-    return hashlib.sha256(json.dumps(as_dict(config), sort_keys=True).encode()).hexdigest()[:12]
+    return stored_hash(as_dict(config))
+
+
+def stored_hash(stored: dict) -> str:
+    """The same of what `as_dict` gave, or of config.json, whatever code made it."""
+    return hashlib.sha256(json.dumps(stored, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _found(find, *arguments):

@@ -22,7 +22,10 @@ def read_settings(path: Path) -> dict:
     if not isinstance(found, dict):
         raise ConfigError(f"{path} has no settings; expected lines like 'rule: bptt'")
     if "task_constants" in found:
-        config = from_dict(found)
+        try:
+            config = from_dict(found)
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}")
         if json.loads(json.dumps(as_dict(config))) != found:
             raise ConfigError(f"{path} is of a run with other constants of {config.task} than tasks/ has now")
         return config._asdict()

@@ -7,7 +7,7 @@ import tensorflow.compat.v1 as tf
 from models.algebra import square_root
 from models.initialisation import Weights
 from models.network import Batch, Losses, Network, learning_loss, without_diagonal
-from rules import get_rule
+from rules import RESCALED_BY, get_rule
 from rules.scaled_bptt import dot, rho
 
 
@@ -31,7 +31,7 @@ def rule_gradient(network: Network, weights: Weights, batch: Batch, name: str, f
     )
     if rule.rescale is None:
         return used
-    other = rule_gradient(network, weights, batch, "three_factor", fixed)
+    other = rule_gradient(network, weights, batch, RESCALED_BY, fixed)
     W_x, W_h = rule.rescale(matrices(used.total), matrices(other.total))
     return used._replace(total=used.total._replace(W_x=W_x, W_h=W_h), data=rule.rescale(used.data, other.data))
 

@@ -19,7 +19,7 @@ from typing import Dict, List, Optional
 
 from experiments.command_line import OneLineParser
 from experiments.evidence.files import write_json
-from experiments.plan.config import ConfigError
+from experiments.plan.config import ConfigError, as_dict
 from experiments.plan.costs import estimate, job_end
 from experiments.plan.experiment_file import Plan, only_tasks, read_plan
 from experiments.workflow.engine import snakemake
@@ -35,7 +35,7 @@ def prepare(plan: Plan, what: str, results: Path) -> None:
     for name, config in plan.runs.items():
         path = results / "configs" / f"{name}.json"
         if not path.exists():
-            write_json(path, config._asdict())
+            write_json(path, as_dict(config))
     shown = {"note": plan.note, "figures": plan.figures, "groups": plan.groups}
     selection = dict(shown, what=what, reduced=plan.reduced, blocks=plan.blocks)
     selection.update(specifications=plan.specifications, read_off=plan.read_off)
