@@ -3,7 +3,8 @@
     python -m experiments.inspect --task seq_mnist --rule mdgl --weights W.npz --batch B.npz --out G.npz
 
 W.npz holds W_x [N_in, N], W_h [N, N] with zero diagonal, w [N, N_out], c [N_out] and, for rflo, feedback [N, N_out].
-B.npz holds x [B, T, N_in] and y: [B] integer labels for a cross-entropy, [B, T, N_out] targets for squared errors.
+B.npz holds x [B, T, N_in] and y: [B] integer labels for a cross-entropy (0 or 1 if binary), [B, T, N_out] targets for
+squared errors.
 G.npz gets loss, grad_W_x, grad_W_h, grad_w, grad_c, the same with bptt_ before, rho and cosine (over W_x and W_h
 together), leading_eigenvalue, rayleigh, iterations, residual, converged; with --top-eigenvalues also top_eigenvalues,
 top_residuals, top_converged, signed and by falling magnitude; with --relative-flatness also relative_flatness, of the
@@ -26,6 +27,7 @@ from tasks import get_task, known_tasks
 # name -> (loss in models.losses, whether it stands at the last step alone)
 LOSSES = {
     "last-cross-entropy": ("cross_entropy", True),
+    "last-binary-cross-entropy": ("binary_cross_entropy", True),
     "squared": ("squared_error", False),
     "last-squared": ("squared_error", True),
 }
@@ -124,13 +126,17 @@ def _checked(arrays: dict, path: Path, name: str, shape: Tuple[str, ...], sizes:
 
 def _targets(arrays: dict, path: Path, loss: str, sizes: Dict[str, int]) -> np.ndarray:
     """y as [K, B, N_out]."""
-    if loss != "last-cross-entropy":
+    if LOSSES[loss][0] == "squared_error":
         y = _checked(arrays, path, "y", ("B", "T", "N_out"), sizes).transpose(1, 0, 2)
         return y[-1:] if LOSSES[loss][1] else y
     labels = _checked(arrays, path, "y", ("B",), sizes)
-    if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= sizes["N_out"]:
-        raise InputError(f"array y in {path} must hold integer labels; expected 0 to {sizes['N_out'] - 1}")
-    return np.eye(sizes["N_out"])[labels][np.newaxis]
+    logistic = loss == "last-binary-cross-entropy"
+    if logistic and sizes["N_out"] != 1:
+        raise InputError(f"loss {loss} has one output, w in the file of weights {sizes['N_out']}; expected N_out = 1")
+    classes = 2 if logistic else sizes["N_out"]
+    if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= classes:
+        raise InputError(f"array y in {path} must hold integer labels; expected 0 to {classes - 1}")
+    return labels[np.newaxis, :, np.newaxis] if logistic else np.eye(classes)[labels][np.newaxis]
 
 
 def inspect(brought: Brought, settings: Settings) -> Dict[str, np.ndarray]:

@@ -9,6 +9,7 @@ It is unchanged where the layer before is scaled by q > 0 and w by 1/q.
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
+from scipy.special import expit
 
 from hessian.operator import dense
 
@@ -23,6 +24,13 @@ def relative_flatness_of_softmax(features: np.ndarray, readout: np.ndarray, outp
     p = exponentials / exponentials.sum(axis=1, keepdims=True)
     spread = p @ np.sum(readout**2, axis=0) - np.sum((p @ readout.T) ** 2, axis=1)  # of w_s about its mean under p
     return float(np.mean(np.sum(features**2, axis=1) * spread))
+
+
+def relative_flatness_of_sigmoid(features: np.ndarray, readout: np.ndarray, outputs: np.ndarray) -> float:
+    """Exact for logistic outputs: H_{s,s'} = delta_{ss'} mean of f f^T p_s (1 - p_s). Shapes as above."""
+    features, readout, outputs = (np.asarray(array, np.float64) for array in (features, readout, outputs))
+    variance = expit(outputs) * expit(-outputs)
+    return float(np.mean(np.sum(features**2, axis=1) * (variance @ np.sum(readout**2, axis=0))))
 
 
 def relative_flatness_of_squared_error(features: np.ndarray, readout: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""The two losses of Eq. 13, per replica, and the measures of performance that go with them.
+"""The losses of Eq. 13, per replica, and the measures of performance that go with them.
 
 Shapes: outputs [R, K * B, N_out] and targets [R or 1, K * B, N_out], K supervised time steps, time before batch.
 """
@@ -23,14 +23,28 @@ def _log_softmax(outputs):
     return tf.cast(tf.nn.log_softmax(tf.cast(outputs, tf.float64)), outputs.dtype)
 
 
+def binary_cross_entropy(outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    """Cross-entropy of logistic outputs with targets 0 or 1, mean over batch and supervised time steps -> [R].
+
+    By way of double precision, as models.algebra.square_root, for exp and log are like the root.
+    """
+    logits, labels = tf.cast(outputs, tf.float64), tf.cast(targets, tf.float64)
+    labels += tf.zeros_like(logits)  # the targets may be common to the replicas
+    entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits)
+    return tf.cast(tf.reduce_mean(tf.reduce_sum(entropy, axis=2), axis=1), outputs.dtype)
+
+
 def mean_squared_error(outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
     """Squared error summed over outputs, mean over steps and batch -> [R]."""
     return tf.reduce_mean(tf.reduce_sum(tf.square(outputs - targets), axis=2), axis=1)
 
 
 def accuracy(outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
-    """Share of rows whose largest output is the target's -> [R]."""
-    hit = tf.equal(tf.argmax(outputs, axis=2), tf.argmax(targets, axis=2))
+    """Share of rows classified right -> [R]: by the largest output, or by the sign of a single logistic one."""
+    if outputs.shape[2].value == 1:
+        hit = tf.equal(outputs[:, :, 0] > 0, targets[:, :, 0] > 0.5)
+    else:
+        hit = tf.equal(tf.argmax(outputs, axis=2), tf.argmax(targets, axis=2))
     return tf.reduce_mean(tf.cast(hit, outputs.dtype), axis=1)
 
 

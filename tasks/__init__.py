@@ -1,7 +1,8 @@
 """The tasks, found by name. One module a task; a new file in this folder is a new task.
 
-A task module has `Parameters`, a NamedTuple of all that can be varied with its defaults, each marked as the paper's,
-the published code's or ours, and `task(parameters) -> Task`. Nothing outside its own file needs to know more about it.
+A task module has `Parameters`, a NamedTuple of all that can be varied, and `task(parameters) -> Task`. The default of a
+parameter is a value, or a `Parameter` that also says its range and source. Nothing outside its own file needs to know
+more about a task.
 """
 
 import functools
@@ -12,6 +13,8 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Op
 
 import numpy as np
 
+from tasks._parameters import Parameter, declared
+
 # A gap is sign * (training - test performance), so that larger is worse whichever way the performance counts.
 GAP_SIGN = {"accuracy": 1, "mean_squared_error": -1}
 
@@ -19,18 +22,17 @@ GAP_SIGN = {"accuracy": 1, "mean_squared_error": -1}
 class Task(NamedTuple):
     """What a network and a training run need to know of a task.
 
-    label: as in the paper's figures. inputs, units, adaptive_units, outputs: sizes. steps: T of a training example.
-    evaluation_steps: T of the examples of `Data.sets`, at least `steps`; loss stands at the same distance from the end.
-    supervised_steps: supervised times in 1 .. T. loss, performance: names in models.losses. alpha, beta: leaks.
-    l2: factor of the L2 penalty. batch_size: default; None where the training batch is the whole set.
-    iterations: default length {rule: iterations}, with "default" for the others. until_stable: whether a replica ends
-    by default when loss and eigenvalue are stable, `iterations` being the cap then.
-    ensemble_size: most runs that one process trains side by side; 1 where a process each is faster.
+    inputs, units, adaptive_units, outputs: sizes. steps: T of a training example. evaluation_steps: T of those of
+    `Data.sets`, at least `steps`; their supervised time steps are as far from the end. supervised_steps: in 1 .. T.
+    loss, performance: names in models.losses. alpha, beta: leaks. l2: factor of the L2 penalty.
+    batch_size: default; None where every training batch is the whole set.
+    iterations: default length {rule: iterations}, with "default" for the other rules. until_stable: whether by default
+    a run ends when its loss and eigenvalue are stable; `iterations` is then the cap.
+    ensemble_size: how many runs one process trains side by side at most; 1 where one process per run is faster.
     data(random) -> Data: `random(purpose, *index)` gives a numpy RandomState keyed by the run's seed and the purpose.
     initialisation: what differs from the defaults of models.initialisation.Initialisation.
     """
 
-    label: str
     inputs: int
     units: int
     adaptive_units: int
@@ -71,16 +73,17 @@ class Data(NamedTuple):
     """The data of one run.
 
     training_examples: how many there are. batch(iteration, size) -> the training batch of that iteration, a function
-    of its arguments alone; the whole set for size None. hessian_batches: {"default" | "training": Example on which
-    curvature is measured}. sets: {name: function that yields Examples, together the whole set}, of which "training" and
-    "test" must be there, "validation" may be; the gap to any further set is recorded under that set's name.
+    of its arguments alone; the whole set for size None. hessian_batch(which, iteration) -> the examples on which
+    curvature is measured then; `which` is the setting hessian_on. sets: {name: function that yields Examples, together
+    the whole set}; "training" and "test" are required, "validation" is optional; the gap to any further set is recorded
+    under that set's name.
     training_sample: as an entry of sets, the part of the training set on which training performance is measured before
     the end of training; None where the set is small enough to be evaluated whole every time.
     """
 
     training_examples: int
     batch: Callable
-    hessian_batches: Dict[str, Example]
+    hessian_batch: Callable
     sets: Dict[str, Callable]
     training_sample: Optional[Callable] = None
 
@@ -93,7 +96,7 @@ def full_batch_data(training: Example, sets: Dict[str, Example]) -> Data:
     return Data(
         training_examples=training.x.shape[1],
         batch=lambda iteration, size: training,
-        hessian_batches={"default": training, "training": training},
+        hessian_batch=lambda which, iteration: training,
         sets={name: functools.partial(_in_one_piece, example) for name, example in sets.items()},
     )
 
@@ -124,36 +127,36 @@ def leak(time_constant: float, time_step: float = 1.0) -> float:
 
 
 def known_tasks() -> List[str]:
-    """Names of the modules in this folder, sorted."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+    """Names of the modules in this folder, sorted; a name with a leading underscore is no task."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+
+
+def declared_parameters(name: str) -> Dict[str, Parameter]:
+    """{parameter: what it may be} of a task. Raises ValueError for an unknown task."""
+    if name not in known_tasks():
+        raise ValueError(f"unknown task '{name}'; known: {', '.join(known_tasks())}")
+    return declared(importlib.import_module(f"tasks.{name}").Parameters)
 
 
 def task_parameters(name: str, changed: Optional[Dict[str, Any]] = None) -> NamedTuple:
-    """The task's parameters, with some `changed`. Raises ValueError."""
-    if name not in known_tasks():
-        raise ValueError(f"unknown task '{name}'; known: {', '.join(known_tasks())}")
-    defaults = importlib.import_module(f"tasks.{name}").Parameters()
-    for key, value in (changed or {}).items():
-        if key not in defaults._fields:
-            raise ValueError(f"unknown parameter '{key}' of {name}; known: {', '.join(defaults._fields)}")
-        defaults = defaults._replace(**{key: _like(getattr(defaults, key), value, f"parameter {key} of {name}")})
-    return defaults
+    """The task's parameters, with some `changed`. Raises ValueError that says what is valid."""
+    known, values = declared_parameters(name), {}
+    for key in changed or {}:
+        if key not in known:
+            raise ValueError(f"unknown parameter '{key}' of {name}; known: {', '.join(known)}")
+    for key, parameter in known.items():
+        value = (changed or {}).get(key, parameter.default)
+        try:
+            values[key] = parameter.checked(value)
+        except ValueError as error:
+            raise ValueError(f"parameter {key} of {name} is {value!r}; {error}")
+    return importlib.import_module(f"tasks.{name}").Parameters(**values)
 
 
 def get_task(name: str, changed: Optional[Dict[str, Any]] = None) -> Task:
-    """The task of that name, with some parameters `changed`. Raises ValueError as `task_parameters`."""
+    """The task of that name, with some parameters `changed`.
+
+    Raises ValueError as `task_parameters`, or where parameters do not go together.
+    """
     parameters = task_parameters(name, changed)
     return importlib.import_module(f"tasks.{name}").task(parameters)
-
-
-def _like(default: Any, value: Any, what: str) -> Any:
-    """The value as the default's type; a whole number will do for a real one, a list for a tuple."""
-    if isinstance(default, tuple) and isinstance(value, (list, tuple)) and len(value) == len(default):
-        return tuple(_like(one, other, what) for one, other in zip(default, value))
-    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if type(value) is not type(default) or (isinstance(value, float) and not math.isfinite(value)):
-        raise ValueError(f"{what} is {value!r}; expected a value like {default!r}")
-    if isinstance(value, (int, float)) and value < 0:
-        raise ValueError(f"{what} is {value!r}; expected at least 0")
-    return value

@@ -6,37 +6,59 @@ on the time scale of the task.
 
 import functools
 import itertools
-from typing import Callable, NamedTuple
+from typing import Callable, NamedTuple, Sequence
 
 import numpy as np
 
-from tasks import Data, Example, Task, full_batch_data, initialisation_of, leak
+from tasks import Data, Example, Parameter, Task, full_batch_data, initialisation_of, leak
+from tasks import _parameters as shared
+
+
+class Output(NamedTuple):
+    """How many output units there are, and their loss (models.losses)."""
+
+    size: int
+    loss: str
+
+
+OUTPUTS = {"softmax": Output(2, "cross_entropy"), "sigmoid": Output(1, "binary_cross_entropy")}
 
 
 class Parameters(NamedTuple):
     """All that can be varied; times in steps."""
 
-    units: int = 100  # paper, A.3
-    adaptive_units: int = 50  # paper, A.3
-    tau_b: float = 20.0  # of the adaptive threshold: the length of a trial; ours
-    cue_steps: int = 2  # paper, A.3
-    delay: int = 16  # of the training trials; paper, A.3
-    max_test_delay: int = 32  # test: every delay from `delay` to this; paper, A.3, whose random draws we average
-    cue_size: float = 1.0  # of the input while a cue is shown; ours
-    recurrent_gain: float = 1.0  # of W_h; the library [190]; ours
-    input_distribution: str = "gaussian"  # of W_x; the library [190]; ours
-    input_scale: float = 1.0  # the library [190]; ours
-    readout_distribution: str = "glorot"  # of w; published code
-    readout_scale: float = 1.0  # published code
-    feedback_distribution: str = "as_readout"  # of rflo's feedback; ours
-    self_connections: bool = False  # whether the diagonal of W_h is free; published code
-    alpha: float = 0.0  # paper, A.3
-    l2: float = 0.0  # ours
-    iterations: int = 10000  # at most; ours
+    units: int = shared.UNITS
+    adaptive_units: int = Parameter(50, "paper", "of these; A.3", minimum=0)
+    tau_b: float = Parameter(
+        20.0, "ours", "time constant of the threshold: the length of a trial", minimum=0.01, maximum=1e6
+    )
+    cue_steps: int = Parameter(2, "paper", "length of a cue; A.3", maximum=1000)
+    delay: int = Parameter(16, "paper", "between the cues of training trials; A.3", minimum=0, maximum=1000)
+    max_test_delay: int = Parameter(32, "paper", "the longest of the test; A.3", minimum=0, maximum=1000)
+    test: str = Parameter(
+        "all_delays",
+        "ours",
+        "from delay to max_test_delay, averaged; or one of them, drawn per run; or all but the trained one",
+        choices=("all_delays", "one_delay", "longer_delays"),
+    )
+    output: str = Parameter("softmax", "ours", "over two outputs; or one logistic output", choices=tuple(OUTPUTS))
+    cue_size: float = Parameter(1.0, "ours", "of the input while a cue is shown")
+    recurrent_gain: float = shared.RECURRENT_GAIN
+    input_distribution: str = shared.INPUT_DISTRIBUTION
+    input_scale: float = shared.INPUT_SCALE
+    readout_distribution: str = shared.READOUT_DISTRIBUTION
+    readout_scale: float = shared.READOUT_SCALE
+    feedback_distribution: str = shared.FEEDBACK_DISTRIBUTION
+    self_connections: bool = shared.SELF_CONNECTIONS
+    alpha: float = shared.ALPHA
+    l2: float = shared.L2
+    iterations: int = shared.ITERATIONS
 
 
 def trials(parameters: Parameters, delay: int, steps: int) -> Example:
-    """The four cue pairs with that delay, ending at step `steps`: x [steps, 4, 2], y [1, 4, 2] (match, no match).
+    """The four cue pairs with that delay, ending at step `steps`: x [steps, 4, 2], y [1, 4, N_out].
+
+    y is one-hot (match, no match), or for one logistic output 1 for a match.
 
     What comes before is silence, in which a network that starts from zero stays at zero: the trial alone decides.
     """
@@ -48,15 +70,14 @@ def trials(parameters: Parameters, delay: int, steps: int) -> Example:
         for start, cue in zip((first, second), pair):
             x[start : start + parameters.cue_steps, trial, 1 - cue] = parameters.cue_size
     y = np.array([[1, 0] if one == other else [0, 1] for one, other in pairs], np.float32)
-    return Example(x, y[np.newaxis])
+    return Example(x, y[np.newaxis, :, : OUTPUTS[parameters.output].size])
 
 
 def data(parameters: Parameters, random: Callable) -> Data:
-    """The same four training trials in every run; the test is every longer delay, each pair once, without chance."""
+    """The same four training trials in every run; the test has each pair once at each of its delays."""
     trained, longest = _length(parameters, parameters.delay), _length(parameters, parameters.max_test_delay)
     training = trials(parameters, parameters.delay, trained)
-    delays = range(parameters.delay, parameters.max_test_delay + 1)
-    test = [trials(parameters, delay, longest) for delay in delays]
+    test = [trials(parameters, delay, longest) for delay in _test_delays(parameters, random)]
     sets = {
         "training": trials(parameters, parameters.delay, longest),
         "test": Example(*[np.concatenate(arrays, axis=1) for arrays in zip(*test)]),
@@ -64,25 +85,35 @@ def data(parameters: Parameters, random: Callable) -> Data:
     return full_batch_data(training, sets)
 
 
+def _test_delays(parameters: Parameters, random: Callable) -> Sequence[int]:
+    delays = range(parameters.delay, parameters.max_test_delay + 1)
+    if parameters.test == "one_delay":
+        return [random("test_delay").choice(delays)]
+    return delays[1:] if parameters.test == "longer_delays" else delays
+
+
 def _length(parameters: Parameters, delay: int) -> int:
     return 2 * parameters.cue_steps + delay
 
 
 def task(parameters: Parameters) -> Task:
-    """Delayed match to sample with these parameters. Raises ValueError if no test delay is left."""
-    if parameters.max_test_delay < parameters.delay:
-        raise ValueError(f"max_test_delay is {parameters.max_test_delay}; expected at least {parameters.delay}")
+    """Delayed match to sample with these parameters. Raises ValueError if no test delay or too few units are left."""
+    min_test_delay = parameters.delay + (parameters.test == "longer_delays")
+    if parameters.max_test_delay < min_test_delay:
+        raise ValueError(f"max_test_delay is {parameters.max_test_delay}; expected at least {min_test_delay}")
+    if parameters.adaptive_units > parameters.units:
+        raise ValueError(f"adaptive_units is {parameters.adaptive_units}; expected at most {parameters.units} (units)")
+    output = OUTPUTS[parameters.output]
     steps = _length(parameters, parameters.delay)
     return Task(
-        label="Delayed match to sample",
         inputs=2,
         units=parameters.units,
         adaptive_units=parameters.adaptive_units,
-        outputs=2,
+        outputs=output.size,
         steps=steps,
         evaluation_steps=_length(parameters, parameters.max_test_delay),
         supervised_steps=(steps,),
-        loss="cross_entropy",
+        loss=output.loss,
         performance="accuracy",
         alpha=parameters.alpha,
         beta=leak(parameters.tau_b),

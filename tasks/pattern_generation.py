@@ -5,32 +5,41 @@ from typing import Callable, NamedTuple, Tuple
 
 import numpy as np
 
-from tasks import Data, Example, Task, full_batch_data, initialisation_of
+from tasks import Data, Example, Parameter, Task, full_batch_data, initialisation_of
+from tasks import _parameters as shared
 
 
 class Parameters(NamedTuple):
     """All that can be varied."""
 
-    units: int = 30  # paper, A.3
-    steps: int = 50  # paper, A.3
-    periods: Tuple[float, float, float, float] = (10.0, 40.0, 70.0, 100.0)  # in steps; paper, A.3
-    min_amplitude: float = 0.5  # amplitudes are uniform between these two; ours
-    max_amplitude: float = 2.0  # ours
-    target_seed: int = 0  # of amplitudes and phases, the same for all runs; ours
-    input_sd: float = 1.0  # paper: Gaussian; the scale and that it is one sequence a run are ours
-    max_test_noise_sd: float = 0.2  # sigma is uniform between 0 and this, one a run; paper, A.3
-    fixed_test_noise_sd: float = 0.1  # of the gap that is compared between runs of unlike sigma; ours
-    test_draws: int = 100  # of the noise; ours
-    recurrent_gain: float = 1.0  # of W_h; the library [190]; ours
-    input_distribution: str = "gaussian"  # of W_x; the library [190]; ours
-    input_scale: float = 1.0  # the library [190]; ours
-    readout_distribution: str = "glorot"  # of w; published code
-    readout_scale: float = 1.0  # published code
-    feedback_distribution: str = "as_readout"  # of rflo's feedback; ours
-    self_connections: bool = False  # whether the diagonal of W_h is free; published code
-    alpha: float = 0.0  # paper, A.3
-    l2: float = 0.0  # ours
-    iterations: int = 20000  # at most; ours
+    units: int = shared.UNITS._replace(default=30)
+    steps: int = Parameter(50, "paper", "length of the pattern; A.3", maximum=1000)
+    periods: Tuple[float, float, float, float] = Parameter(
+        (10.0, 40.0, 70.0, 100.0), "paper", "of the sinusoids, in steps; A.3", minimum=1
+    )
+    min_amplitude: float = Parameter(0.5, "ours", "amplitudes are uniform from here to max_amplitude")
+    max_amplitude: float = Parameter(2.0, "ours", "amplitudes are uniform from min_amplitude to here")
+    target_seed: int = Parameter(
+        0, "ours", "of amplitudes and phases, the same for all runs", minimum=0, maximum=2**32 - 1
+    )
+    supervised: str = Parameter("all", "paper", "time steps; last is Theorem 1's own case", choices=("all", "last"))
+    input_sd: float = Parameter(1.0, "ours", "of the Gaussian input (paper, A.3), one sequence per run")
+    test_noise: str = Parameter(
+        "drawn", "paper", "sigma per run (A.3); fixed is fixed_test_noise_sd", choices=("drawn", "fixed")
+    )
+    max_test_noise_sd: float = Parameter(0.2, "paper", "a drawn sigma is uniform from 0 to here; A.3")
+    fixed_test_noise_sd: float = Parameter(0.1, "ours", "sigma at which the gaps of runs are compared")
+    test_draws: int = Parameter(100, "ours", "of the noise, over which the test error is averaged", maximum=10000)
+    recurrent_gain: float = shared.RECURRENT_GAIN
+    input_distribution: str = shared.INPUT_DISTRIBUTION
+    input_scale: float = shared.INPUT_SCALE
+    readout_distribution: str = shared.READOUT_DISTRIBUTION
+    readout_scale: float = shared.READOUT_SCALE
+    feedback_distribution: str = shared.FEEDBACK_DISTRIBUTION
+    self_connections: bool = shared.SELF_CONNECTIONS
+    alpha: float = shared.ALPHA
+    l2: float = shared.L2
+    iterations: int = shared.ITERATIONS._replace(default=20000)
 
 
 def target(parameters: Parameters) -> np.ndarray:
@@ -43,10 +52,10 @@ def target(parameters: Parameters) -> np.ndarray:
 
 
 def data(parameters: Parameters, random: Callable) -> Data:
-    """One input sequence a seed; the test adds noise to it, with a sigma a seed, in draws that stay the same."""
-    shape = (parameters.steps, 1, 1)
-    y = target(parameters).reshape(shape).astype(np.float32)
-    x = random("input").normal(0, parameters.input_sd, shape)
+    """One input sequence per seed; the test adds noise to it, one sigma and one set of draws per seed."""
+    times = np.array(_supervised_steps(parameters)) - 1
+    y = target(parameters)[times].reshape(-1, 1, 1).astype(np.float32)
+    x = random("input").normal(0, parameters.input_sd, (parameters.steps, 1, 1))
     noise = random("test_noise").normal(size=(parameters.steps, parameters.test_draws, 1))
     sigma = random("test_sigma").uniform(0, parameters.max_test_noise_sd)
     training = Example(x.astype(np.float32), y)
@@ -57,23 +66,29 @@ def data(parameters: Parameters, random: Callable) -> Data:
 
     sets = {
         "training": training,
-        "test": perturbed(sigma),
+        "test": perturbed(parameters.fixed_test_noise_sd if parameters.test_noise == "fixed" else sigma),
         "fixed_noise": perturbed(parameters.fixed_test_noise_sd),
     }
     return full_batch_data(training, sets)
 
 
+def _supervised_steps(parameters: Parameters) -> Tuple[int, ...]:
+    first = 1 if parameters.supervised == "all" else parameters.steps
+    return tuple(range(first, parameters.steps + 1))
+
+
 def task(parameters: Parameters) -> Task:
-    """Pattern generation with these parameters."""
+    """Pattern generation with these parameters. Raises ValueError if no amplitude is left."""
+    if parameters.min_amplitude > parameters.max_amplitude:
+        raise ValueError(f"min_amplitude is {parameters.min_amplitude}; expected at most {parameters.max_amplitude}")
     return Task(
-        label="Pattern generation",
         inputs=1,
         units=parameters.units,
         adaptive_units=0,
         outputs=1,
         steps=parameters.steps,
         evaluation_steps=parameters.steps,
-        supervised_steps=tuple(range(1, parameters.steps + 1)),
+        supervised_steps=_supervised_steps(parameters),
         loss="squared_error",
         performance="mean_squared_error",
         alpha=parameters.alpha,

@@ -12,7 +12,8 @@ from typing import Callable, Iterator, NamedTuple, Tuple
 
 import numpy as np
 
-from tasks import Data, DataFileError, Example, Task, initialisation_of
+from tasks import Data, DataFileError, Example, Parameter, Task, initialisation_of
+from tasks import _parameters as shared
 
 FOLDER = Path(__file__).parent / "data" / "mnist"
 DIGITS, ROWS, COLUMNS = 10, 28, 28
@@ -23,23 +24,25 @@ CHUNK = 1000  # images a forward pass when a whole set is evaluated; their activ
 class Parameters(NamedTuple):
     """All that can be varied; the sizes of the images cannot."""
 
-    units: int = 128  # published code
-    validation: int = 5000  # the first training images, as in tensorflow.examples.tutorials.mnist (published code)
-    test_noise_sd: float = 0.2  # published code
-    training_sample: int = 10000  # training images evaluated before the end of training, at most all; ours
-    hessian_batch: int = 256  # the first validation (or training) images; ours, the size is the published code's
-    recurrent_gain: float = math.sqrt(2)  # of W_h; published code
-    input_distribution: str = "gaussian"  # of W_x; published code
-    input_scale: float = math.sqrt(2)  # published code
-    readout_distribution: str = "glorot"  # of w; published code
-    readout_scale: float = 1.0  # published code
-    feedback_distribution: str = "as_readout"  # of rflo's feedback; ours
-    self_connections: bool = False  # whether the diagonal of W_h is free; published code
-    alpha: float = 0.0  # paper, A.3
-    l2: float = 1e-2  # published code
-    batch_size: int = 256  # paper's grid, A.3; published code
-    iterations_bptt: int = 10000  # published code
-    iterations: int = 16000  # of the other rules; published code
+    units: int = shared.UNITS._replace(default=128, source="code")
+    validation: int = Parameter(
+        5000, "code", "the first training images, as in tensorflow.examples.tutorials.mnist", maximum=59999
+    )
+    test_noise_sd: float = Parameter(0.2, "code", "of the noise added to the test images")
+    training_sample: int = Parameter(10000, "ours", "training images evaluated before the end of training, at most all")
+    hessian_batch: int = Parameter(256, "code", "images on which curvature is measured", maximum=59999)
+    recurrent_gain: float = shared.RECURRENT_GAIN._replace(default=math.sqrt(2), source="code")
+    input_distribution: str = shared.INPUT_DISTRIBUTION._replace(source="code")
+    input_scale: float = shared.INPUT_SCALE._replace(default=math.sqrt(2), source="code")
+    readout_distribution: str = shared.READOUT_DISTRIBUTION
+    readout_scale: float = shared.READOUT_SCALE
+    feedback_distribution: str = shared.FEEDBACK_DISTRIBUTION
+    self_connections: bool = shared.SELF_CONNECTIONS
+    alpha: float = shared.ALPHA
+    l2: float = shared.L2._replace(default=1e-2, source="code")
+    batch_size: int = Parameter(256, "paper", "of the grid in A.3; also the published code's", maximum=59999)
+    iterations_bptt: int = Parameter(10000, "code", "length of a BPTT run")
+    iterations: int = Parameter(16000, "code", "length of the other rules' runs")
 
 
 def data(parameters: Parameters, random: Callable) -> Data:
@@ -65,11 +68,18 @@ def data(parameters: Parameters, random: Callable) -> Data:
         return _pick(training, _members(order, examples, iteration * size, size))
 
     sample = np.random.RandomState(SAMPLE_SEED).permutation(examples)[: parameters.training_sample]
-    measured = np.arange(parameters.hessian_batch)
+
+    def hessian_batch(which: str, iteration: int) -> Example:
+        """The first validation or training images; for "fresh", validation images drawn anew at each iteration."""
+        if which == "fresh":
+            drawn = random("hessian_batch", iteration).permutation(split)[: parameters.hessian_batch]
+            return _pick(validation, drawn)
+        return _pick(training if which == "training" else validation, np.arange(parameters.hessian_batch))
+
     return Data(
         training_examples=examples,
         batch=batch,
-        hessian_batches={"default": _pick(validation, measured), "training": _pick(training, measured)},
+        hessian_batch=hessian_batch,
         sets={
             name: functools.partial(_chunks, images)
             for name, images in (("training", training), ("validation", validation), ("test", noisy))
@@ -147,16 +157,12 @@ def _labels(content: bytes) -> np.ndarray:
 
 
 def task(parameters: Parameters) -> Task:
-    """Sequential MNIST with these parameters. Raises ValueError if the split leaves a set empty."""
-    if not 0 < parameters.hessian_batch <= parameters.validation < 60000:
-        raise ValueError(
-            f"validation is {parameters.validation}, hessian_batch {parameters.hessian_batch}; "
-            "expected 0 < hessian_batch <= validation < 60000"
-        )
-    if parameters.training_sample < 1:
-        raise ValueError(f"training_sample is {parameters.training_sample}; expected at least 1")
+    """Sequential MNIST with these parameters. Raises ValueError if the Hessian's batch is larger than a set."""
+    available = min(parameters.validation, 60000 - parameters.validation)
+    if parameters.hessian_batch > available:
+        given = f"hessian_batch is {parameters.hessian_batch}, validation {parameters.validation}"
+        raise ValueError(f"{given}; expected a hessian_batch of at most {available}")
     return Task(
-        label="Sequential MNIST",
         inputs=COLUMNS,
         units=parameters.units,
         adaptive_units=0,

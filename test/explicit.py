@@ -20,6 +20,8 @@ def random_problem(
     y = random.normal(size=(len(supervised_steps), batch, outputs))
     if loss == "cross_entropy":
         y = np.eye(outputs)[y.argmax(axis=2)]
+    if loss == "binary_cross_entropy":
+        y = (y > 0).astype(float)
     return Problem(
         x=random.normal(size=(steps, batch, inputs)),
         y=y,
@@ -62,12 +64,28 @@ def log_softmax(z):
     return z - np.log(np.exp(z).sum(axis=-1, keepdims=True))
 
 
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def predictions(p):
+    """What the error is measured from, [K, B, N_out]: the outputs, or the probabilities of a classification."""
+    to_prediction = {
+        "squared_error": lambda z: z,
+        "cross_entropy": lambda z: np.exp(log_softmax(z)),
+        "binary_cross_entropy": sigmoid,
+    }
+    return to_prediction[p.loss](outputs_of(p))
+
+
 def data_loss(p):
     """Eq. 13."""
     yhat = outputs_of(p)
     count = yhat.shape[0] * yhat.shape[1]
     if p.loss == "squared_error":
         return ((yhat - p.y) ** 2).sum() / (2 * count)
+    if p.loss == "binary_cross_entropy":
+        return -(p.y * np.log(sigmoid(yhat)) + (1 - p.y) * np.log(sigmoid(-yhat))).sum() / count
     return -(p.y * log_softmax(yhat)).sum() / count
 
 
@@ -77,10 +95,8 @@ def total_loss(p):
 
 def errors(p):
     """{t: err_t [B, N_out]}: derivative of the loss in yhat_t."""
-    yhat = outputs_of(p)
-    count = yhat.shape[0] * yhat.shape[1]
-    off = yhat - p.y if p.loss == "squared_error" else np.exp(log_softmax(yhat)) - p.y
-    return dict(zip(p.supervised_steps, off / count))
+    off = predictions(p) - p.y
+    return dict(zip(p.supervised_steps, off / (off.shape[0] * off.shape[1])))
 
 
 def eligibility_traces(p):

@@ -6,7 +6,11 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from experiments.train.gradients import rule_gradient
-from hessian.flatness import relative_flatness_of_softmax, relative_flatness_of_squared_error
+from hessian.flatness import (
+    relative_flatness_of_sigmoid,
+    relative_flatness_of_softmax,
+    relative_flatness_of_squared_error,
+)
 from hessian.operator import HessianOperator
 from hessian.spectrum import Eigenpairs, top_eigenpairs
 from models import losses
@@ -38,6 +42,8 @@ def relative_flatness(loss: str, features: np.ndarray, readout_weights: np.ndarr
     """Of one network, by the closed form of its loss (a name in models.losses). Arrays without the replica axis."""
     if loss == "cross_entropy":
         return relative_flatness_of_softmax(features, readout_weights, outputs)
+    if loss == "binary_cross_entropy":
+        return relative_flatness_of_sigmoid(features, readout_weights, outputs)
     return relative_flatness_of_squared_error(features, readout_weights)
 
 

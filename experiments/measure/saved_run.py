@@ -90,7 +90,7 @@ class SavedRun:
             if stored != evaluation.iteration:
                 stored, arrays = evaluation.iteration, self._weights(evaluation.iteration)
             mine = slice(evaluation.replica, evaluation.replica + 1)
-            examples, feedback = self._surroundings(evaluation.replica)
+            examples, feedback = self._surroundings(evaluation)
             yield evaluation, Point(Weights(*[array[mine] for array in arrays]), examples, feedback)
 
     def _weights(self, iteration: int) -> Weights:
@@ -101,14 +101,15 @@ class SavedRun:
         except (ArchiveError, KeyError) as error:
             raise MeasureError(f"weights {path} cannot be read: {' '.join(str(error).split())}")
 
-    def _surroundings(self, replica: int) -> Tuple[Example, np.ndarray]:
-        """The Hessian's batch and the feedback weights of a replica, with its axis."""
+    def _surroundings(self, evaluation: Evaluation) -> Tuple[Example, np.ndarray]:
+        """The Hessian's batch and the feedback weights of a replica, with its axis, as they were at an evaluation."""
         if self._data is None:
             self._data = load_data(self.config)
+        replica = evaluation.replica
         random = random_stream(self.members[replica][0])
         drawn = Initialisation(**self.task.initialisation)
         feedback = fixed_feedback(random("feedback"), self.task.units, self.task.outputs, drawn).astype(np.float32)
-        examples = self._data[replica].hessian_batches[self.config.hessian_on]
+        examples = self._data[replica].hessian_batch(self.config.hessian_on, evaluation.iteration)
         return Example(*[array[np.newaxis] for array in examples]), feedback[np.newaxis]
 
 

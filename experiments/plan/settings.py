@@ -90,8 +90,9 @@ SETTINGS = (
         "hessian_on",
         str,
         "default",
-        "the data it is measured on; default: MNIST's first validation images, elsewhere the training batch",
-        choices=("default", "training"),
+        "the data it is measured on; default: MNIST's first validation images (fresh: drawn anew at each evaluation), "
+        "elsewhere the training batch",
+        choices=("default", "training", "fresh"),
         compared=True,
     ),
     Setting("power_iterations", int, 500, "products at most for the leading eigenvalue", minimum=1),

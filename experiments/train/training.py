@@ -33,10 +33,8 @@ class Training:
         planned = evaluations(config)
         self._whole = {*planned} if config.until_stable else {*end_of_training(config, planned), config.iterations}
         self._rates = np.array([rate for _, rate in self.members], np.float32)
-        self._hessian_batch = stack_examples([each.hessian_batches[config.hessian_on] for each in data])
         self._full_batch = stack_examples([each.batch(0, None) for each in data]) if self._is_full_batch() else None
-        measured = self._hessian_batch.x.shape[2]
-        self.ensemble = Ensemble(config, self.task, data[0].training_examples, measured)
+        self.ensemble = Ensemble(config, self.task, data[0].training_examples, self._hessian_batch().x.shape[2])
 
     def _is_full_batch(self) -> bool:
         return self.config.batch_size == FULL_BATCH
@@ -86,6 +84,9 @@ class Training:
             return self._full_batch
         return stack_examples([data.batch(self.iteration, self.config.batch_size) for data in self.data])
 
+    def _hessian_batch(self) -> Example:
+        return stack_examples(data.hessian_batch(self.config.hessian_on, self.iteration) for data in self.data)
+
     def _diverge(self, replica: int) -> None:
         self.status[replica], self.diverged_at[replica] = "diverged", self.iteration
 
@@ -97,8 +98,9 @@ class Training:
         """Adds a row for each running replica, saves the weights, ends the replicas that are done, saves all."""
         results = {name: self._evaluate_set(name) for name in self.data[0].sets}
         factor = learning_rate_factor(self.config, self.iteration)
-        curvature = self.ensemble.curvature(self._hessian_batch, self.running)
-        comparison = self.ensemble.compare(self._hessian_batch, self.running)
+        hessian_batch = self._hessian_batch()
+        curvature = self.ensemble.curvature(hessian_batch, self.running)
+        comparison = self.ensemble.compare(hessian_batch, self.running)
         for place, replica in enumerate(self.running):
             row = self._performances(
                 {name: {k: float(v[replica]) for k, v in r.items()} for name, r in results.items()}

@@ -27,6 +27,8 @@ def arrays_of(problem):
     y = problem.y.transpose(1, 0, 2)
     if problem.loss == "cross_entropy":
         y = problem.y[0].argmax(axis=1)
+    if problem.loss == "binary_cross_entropy":
+        y = problem.y[0, :, 0].astype(int)
     return dict(weights, c=problem.c[0]), {"x": problem.x.transpose(1, 0, 2), "y": y}
 
 
@@ -79,6 +81,14 @@ def test_squared_losses(tmp_path, loss, steps):
     assert found["grad_W_h"] == pytest.approx(trace_gradient(problem, "mdgl")[1], rel=1e-10, abs=1e-13)
 
 
+def test_binary_cross_entropy(tmp_path):
+    problem = random_problem(5, "binary_cross_entropy", outputs=1, supervised_steps=(6,))
+    found = results(tmp_path, problem, "--rule", "mdgl", "--loss", "last-binary-cross-entropy", "--relative-flatness")
+    assert found["loss"] == pytest.approx(total_loss(problem), rel=1e-12)
+    assert found["grad_W_h"] == pytest.approx(trace_gradient(problem, "mdgl")[1], rel=1e-10, abs=1e-13)
+    assert found["relative_flatness"] > 0
+
+
 def test_every_rule_and_matrix_can_be_asked_for(tmp_path, capsys):
     problem = random_problem(3, steps=3)
     expected = {"rflo": trace_gradient(problem, "rflo")[1]}
@@ -103,8 +113,9 @@ BAD = {
     "dtype": ({"x": np.full((3, 6, 2), "a")}, [], "array x in .* has dtype <U1; expected real numbers"),
     "objects": ({"x": np.array([[[None]]])}, [], "without pickled objects"),
     "labels": ({"y": np.array([0, 1, 3])}, [], "array y in .* must hold integer labels; expected 0 to 2"),
+    "two logistic outputs": ({"y": np.array([0, 1, 1])}, ["--loss", "last-binary-cross-entropy"], "expected N_out = 1"),
     "real labels": ({"y": np.ones(3)}, [], "array y in .* must hold integer labels"),
-    "loss": ({}, ["--loss", "hinge"], "unknown loss 'hinge'; known: last-cross-entropy, squared, last-squared"),
+    "loss": ({}, ["--loss", "hinge"], "unknown loss 'hinge'; known: last-cross-entropy, last-bin.*, squared"),
     "rule": ({}, ["--rule", "hebb"], "unknown rule 'hebb'; known: bptt"),
     "task": ({}, ["--task", "chess"], "unknown task 'chess'; known: .*seq_mnist"),
     "alpha": ({}, ["--alpha", "1"], "alpha is 1.0; expected 0 <= alpha < 1"),

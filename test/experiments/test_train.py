@@ -194,7 +194,15 @@ BAD = {
     ),
     "parameter of another kind": (
         ["--task", "delayed_match", "--rule", "bptt", "--parameter", "delay=long"],
-        "parameter delay of delayed_match is 'long'; expected a value like 16",
+        "parameter delay of delayed_match is 'long'; expected a whole number from 0 to 1000, like 16",
+    ),
+    "no units": (
+        ["--task", "delayed_match", "--rule", "bptt", "--parameter", "units=0"],
+        "parameter units of delayed_match is 0; expected a whole number from 1 to 10000",
+    ),
+    "nothing to validate on": (
+        ["--task", "delayed_match", "--rule", "bptt", "--hessian-on", "fresh"],
+        "hessian_on is fresh; delayed_match has no validation set to draw from",
     ),
     "rate too large for single precision": (SHORT + ["--learning-rate", "1e39"], "learning_rate is 1e.39; expected"),
     "negative length": (SHORT + ["--iterations", "-5"], "iterations is -5; expected"),

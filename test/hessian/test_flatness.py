@@ -6,6 +6,7 @@ from graphs import plain
 
 from hessian.flatness import (
     relative_flatness,
+    relative_flatness_of_sigmoid,
     relative_flatness_of_softmax,
     relative_flatness_of_squared_error,
 )
@@ -14,6 +15,8 @@ from hessian.operator import HessianOperator
 CASES = {
     "softmax": dict(loss="cross_entropy", supervised_steps=(2, 4)),
     "softmax, penalised": dict(loss="cross_entropy", supervised_steps=(4,), l2=0.3, adaptive=2, beta=0.8, alpha=0.2),
+    "sigmoid": dict(loss="binary_cross_entropy", supervised_steps=(2, 4), outputs=1),
+    "sigmoids": dict(loss="binary_cross_entropy", supervised_steps=(4,), outputs=3, l2=0.3),
     "squared": dict(loss="squared_error", l2=0.3),
 }
 
@@ -24,6 +27,8 @@ def closed_form(problem):
     if problem.loss == "squared_error":
         return relative_flatness_of_squared_error(features, problem.w)
     outputs = outputs_of(problem).reshape(len(features), -1)
+    if problem.loss == "binary_cross_entropy":
+        return relative_flatness_of_sigmoid(features, problem.w, outputs)
     return relative_flatness_of_softmax(features, problem.w, outputs)
 
 

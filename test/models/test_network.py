@@ -6,6 +6,7 @@ from graphs import learning, plain, rule_gradient, run
 
 from models.cells import make_cell
 from models.initialisation import Initialisation, initial_weights
+from models.losses import accuracy, binary_cross_entropy
 from rules import known_rules
 
 CELLS = [
@@ -17,7 +18,7 @@ CELLS = [
 
 
 @pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("loss", ["squared_error", "cross_entropy"])
+@pytest.mark.parametrize("loss", ["squared_error", "cross_entropy", "binary_cross_entropy"])
 def test_forward_pass_equals_numpy_loop(cell, loss):
     problem = random_problem(1, loss, l2=0.01, **cell)
     outputs, data, whole = run(lambda: plain([problem])[0])
@@ -32,6 +33,31 @@ def test_bptt_gradient_equals_central_differences(cell, name):
     problem = random_problem(2, "cross_entropy", l2=0.01, supervised_steps=(3, 6), **cell)
     found = getattr(rule_gradient(problem, "bptt"), name)
     assert found == pytest.approx(central_differences(problem, name), rel=1e-5, abs=1e-8)
+
+
+def test_gradient_of_a_logistic_output_equals_central_differences():
+    problem = random_problem(2, "binary_cross_entropy", outputs=1, l2=0.01, supervised_steps=(3, 6))
+    for name in ("W_h", "w", "c"):
+        found = getattr(rule_gradient(problem, "bptt"), name)
+        assert found == pytest.approx(central_differences(problem, name), rel=1e-5, abs=1e-8)
+
+
+def test_a_logistic_output_of_zero_has_the_slope_and_curvature_of_its_loss():
+    """Half and a quarter, where a loss written with abs or max has neither."""
+
+    def build():
+        z = tf.zeros([1, 1, 1], tf.float64)
+        slope = tf.gradients(binary_cross_entropy(z, tf.zeros([1, 1, 1], tf.float64)), z)[0]
+        return slope, tf.gradients(slope, z)[0]
+
+    assert np.squeeze(run(build)) == pytest.approx([0.5, 0.25], rel=1e-12)
+
+
+def test_accuracy_of_one_logistic_output_counts_its_sign():
+    outputs = np.array([[[3.0], [-0.1], [0.2], [-5.0]], [[-3.0], [-0.1], [0.2], [5.0]]])
+    targets = np.array([[[1.0], [0.0], [0.0], [1.0]]])  # common to the replicas
+    assert run(lambda: accuracy(tf.constant(outputs), tf.constant(targets))) == pytest.approx([0.5, 0.5])
+    assert run(lambda: accuracy(tf.constant(outputs), tf.constant(outputs[:1] > 0, tf.float64)))[0] == 1
 
 
 @pytest.mark.parametrize("cell", CELLS)

@@ -49,6 +49,34 @@ def test_test_is_every_delay_with_every_pair_once(data):
     assert found == expected and len(expected) == 68
 
 
+def test_one_delay_is_drawn_uniformly_per_run_from_all_delays():
+    drawn = []
+    for seed in range(400):
+        (test,) = get_task("delayed_match", {"test": "one_delay"}).data(random_stream(seed)).sets["test"]()
+        assert test.x.shape == (36, 4, 2)
+        shown = np.flatnonzero(test.x[:, 0].any(axis=1))
+        drawn.append(shown[2] - shown[1] - 1)
+    counts = np.bincount(drawn, minlength=33)[16:]
+    assert len(counts) == 17 and counts.sum() == 400 and counts.min() > 8 and counts.max() < 45  # 23.5 expected
+
+
+def test_longer_delays_are_all_but_the_trained_one(data):
+    (longer,) = get_task("delayed_match", {"test": "longer_delays"}).data(random_stream(0)).sets["test"]()
+    (every,) = data.sets["test"]()
+    assert np.array_equal(longer.x, every.x[:, 4:]) and np.array_equal(longer.y, every.y[:, 4:])
+    with pytest.raises(ValueError, match="max_test_delay is 16; expected at least 17"):
+        get_task("delayed_match", {"test": "longer_delays", "max_test_delay": 16})
+
+
+def test_one_logistic_output_is_told_1_for_a_match(data):
+    task = get_task("delayed_match", {"output": "sigmoid"})
+    logistic = task.data(random_stream(0))
+    assert (task.outputs, task.loss, task.performance) == (1, "binary_cross_entropy", "accuracy")
+    for name in ("training", "test"):
+        (one,), (two,) = logistic.sets[name](), data.sets[name]()
+        assert np.array_equal(one.x, two.x) and np.array_equal(one.y[:, :, 0], two.y.argmax(axis=2) == 0)
+
+
 def test_silence_before_a_trial_changes_nothing(data):
     """A network that starts from zero stays there until the first cue, thresholds included."""
     task = get_task("delayed_match")

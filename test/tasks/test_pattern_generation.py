@@ -56,3 +56,30 @@ def test_noise_is_the_same_at_every_evaluation():
     found = data(3)
     assert np.array_equal(one(found, "test").x, one(found, "test").x)
     assert np.array_equal(one(found, "test").x, one(data(3), "test").x)
+
+
+def test_amplitudes_may_all_be_one():
+    changed = {"min_amplitude": 1, "max_amplitude": 1}
+    target = pattern_generation.target(task_parameters("pattern_generation", changed))
+    time = np.arange(1, 51)
+    waves = np.array([f(2 * np.pi * time / period) for period in (10, 40, 70, 100) for f in (np.sin, np.cos)]).T
+    parts = np.linalg.lstsq(waves, target, rcond=None)[0]
+    assert np.hypot(parts[::2], parts[1::2]) == pytest.approx(np.ones(4), rel=1e-9)
+    with pytest.raises(ValueError, match="min_amplitude is 3.0; expected at most 2.0"):
+        get_task("pattern_generation", {"min_amplitude": 3})
+
+
+def test_noise_may_have_one_sigma_for_all_runs():
+    fixed = [data(seed, test_noise="fixed", fixed_test_noise_sd=0.3) for seed in (0, 1)]
+    for found in fixed:
+        assert (one(found, "test").x - one(found, "training").x).std() == pytest.approx(0.3, rel=0.05)
+        assert np.array_equal(one(found, "test").x, one(found, "fixed_noise").x)
+
+
+def test_supervising_the_last_step_alone_leaves_the_input_as_it_is():
+    task = get_task("pattern_generation", {"supervised": "last"})
+    last, every = data(2, supervised="last"), data(2)
+    assert task.supervised_steps == (50,)
+    for name in ("training", "test", "fixed_noise"):
+        assert np.array_equal(one(last, name).x, one(every, name).x)
+        assert np.array_equal(one(last, name).y, one(every, name).y[-1:])

@@ -33,10 +33,23 @@ def test_published_split(data):
     assert sizes == {"training": 55000, "validation": 5000, "test": 10000} and data.training_examples == 55000
     assert np.array_equal(next(data.sets["validation"]()).x, x[:, :1000])
     assert np.array_equal(next(data.sets["training"]()).x, x[:, 5000:6000])
-    measured = data.hessian_batches["default"]
+    measured = data.hessian_batch("default", 250)
     assert np.array_equal(measured.x, x[:, :256]) and np.array_equal(measured.y[0], y[:256])
-    assert np.array_equal(data.hessian_batches["training"].x, x[:, 5000:5256])
+    assert np.array_equal(data.hessian_batch("training", 0).x, x[:, 5000:5256])
     assert x.min() == 0 and x.max() == 1 and len(test_y) == test_x.shape[1] == 10000
+
+
+def test_a_fresh_hessian_batch_is_drawn_from_the_validation_images_at_each_iteration(data):
+    x, y, _, _ = seq_mnist.load(seq_mnist.FOLDER)
+    validation = {x[:, i].tobytes(): y[i].argmax() for i in range(5000)}
+    batches = {iteration: data.hessian_batch("fresh", iteration) for iteration in (0, 250)}
+    for batch in batches.values():
+        assert batch.x.shape == (28, 256, 28)
+        images = [batch.x[:, i].tobytes() for i in range(256)]
+        assert len(set(images)) == 256 and [validation[image] for image in images] == batch.y[0].argmax(axis=1).tolist()
+    assert not np.array_equal(batches[0].x, batches[250].x)
+    assert np.array_equal(data.hessian_batch("fresh", 250).x, batches[250].x)
+    assert not np.array_equal(get_task("seq_mnist").data(random_stream(1)).hessian_batch("fresh", 0).x, batches[0].x)
 
 
 def test_a_row_is_a_step():
@@ -95,8 +108,12 @@ def test_missing_file_is_named(tmp_path):
 
 
 def test_a_split_that_leaves_nothing_is_refused():
-    with pytest.raises(ValueError, match="validation is 60000, hessian_batch 256; expected"):
-        get_task("seq_mnist", {"validation": 60000})
+    for validation, message in (
+        (60000, "validation of seq_mnist is 60000; expected a whole number from 1 to 59999"),
+        (59999, "hessian_batch is 256, validation 59999; expected a hessian_batch of at most 1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            get_task("seq_mnist", {"validation": validation})
 
 
 def test_unknown_task_lists_the_known_ones():
