@@ -16,13 +16,13 @@ from typing import Dict, List
 import jinja2
 import pandas as pd
 
+from experiments.plan.settings import COMPARED
 from figures import known_figures
-from figures.runs import Results, RunsError, ensemble_names, runs
+from figures.runs import SETTINGS, Results, RunsError, ensemble_names, runs
 from figures.style import rule_label, rule_order, task_label
 from figures.verdicts import read_published
 
 TEMPLATE = Path(__file__).with_suffix(".html.j2")
-SETTINGS = ["optimizer", "batch_size", "decay_factor", "decay_every", "hessian_of", "hessian_on"]
 MARKS = {"reproduced": "✓", "not reproduced": "✗", "inconclusive": "?"}
 
 
@@ -127,7 +127,7 @@ def _settings_of(results: Results, roles: List[tuple]) -> List[dict]:
     rows = []
     for figure, role in roles:
         table = runs(results, figure, role)
-        keys = ["task", "rule", *SETTINGS]
+        keys = list(SETTINGS)
         # a setting that a task does not have is None, which grouping would drop
         table = table.assign(**{key: table[key].fillna("–") for key in keys})
         for values, group in table.groupby(keys, sort=False):
@@ -139,12 +139,19 @@ def _settings_of(results: Results, roles: List[tuple]) -> List[dict]:
             row.update({status: int((group.status == status).sum()) for status in ("diverged", "capped")})
             row["rates"] = ", ".join(f"{rate:g}" for rate in rates)
             row["iterations"] = int(pd.to_numeric(group.get("final_iteration", pd.Series([0]))).max())
-            row["constant"] = float(row["decay_factor"]) == 1.0 if row["decay_factor"] != "–" else True
+            row["settings"] = _told(row)
             rows.append(row)
         lost = [name for name in ensemble_names(results, figure, role) if name in results.lost]
         if lost:
             rows.append({"role": role, "lost": lost, "order": ("~", (0,))})
     return sorted(rows, key=lambda row: (row["role"], row["order"]))
+
+
+def _told(row: dict) -> str:
+    """The settings of a row that are not everybody's default."""
+    told = {setting.name: row[setting.name] for setting in COMPARED if row[setting.name] not in ("–", setting.default)}
+    words = [f"{name.replace('_', ' ')} {'full' if value == 0 else value}" for name, value in told.items()]
+    return ", ".join(words) or "default"
 
 
 def _roles_without_figure() -> List[tuple]:

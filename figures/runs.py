@@ -16,8 +16,10 @@ from typing import Callable, Dict, List, NamedTuple, Optional
 import numpy as np
 import pandas as pd
 
+from experiments.plan.settings import COMPARED
+
 KEY = ["ensemble", "seed", "learning_rate"]
-SETTINGS = ("task", "rule", "batch_size", "optimizer", "hessian_of", "hessian_on", "decay_factor", "decay_every")
+SETTINGS = ("task", "rule", *[setting.name for setting in COMPARED])
 ENDS = ("training_performance", "test_performance", "rho", "rho_W_h")
 RUN_COLUMNS = [*KEY, *SETTINGS, "performance", "status", "end_eigenvalue", "end_gap", "end_loss_gap", "hours"]
 RUN_COLUMNS += ["end_fixed_noise_gap", *[f"end_{name}" for name in ENDS]]

@@ -99,6 +99,7 @@ SETTINGS = (
     Setting("threads", int, 1, "of TensorFlow, whose order of summation depends on them", minimum=1),
 )
 BY_NAME = {setting.name: setting for setting in SETTINGS}
+COMPARED = tuple(setting for setting in SETTINGS if setting.compared)
 
 
 def add_options(parser: OneLineParser, names: Optional[Sequence[str]] = None, **changed: str) -> None:

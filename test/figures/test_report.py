@@ -56,6 +56,16 @@ def test_the_report_tells_verdicts_failures_and_settings(full):
     assert "code abc" in html and "tensorflow 1.14.0" in html and "NaN" not in html and ">nan" not in html
 
 
+def test_the_report_names_the_settings_that_are_not_everybodys(tmp_path):
+    folder = ResultsFolder(tmp_path / "r")
+    folder.run("b", "seq_mnist", "bptt", ends("b", 8), batch_size=64, optimizer="adam", hessian_of="W_x")
+    folder.run("t", "seq_mnist", "three_factor", ends("t", 8))
+    folder.play("figure3", "main", "b", "t")
+    html = written(folder.save(), tmp_path / "out").read_text()
+    told = ("batch size 64, optimizer adam, hessian of W_x", "batch size 256")
+    assert [html.count(f'data-label="Settings">{text}<') for text in told] == [1, 1]
+
+
 def test_the_report_counts_the_runs_that_diverged_or_ended_at_their_cap(full):
     html = full.read_text()
     assert "Settings: 16 runs, 1 diverged, 2 at their cap without being stable;" in html

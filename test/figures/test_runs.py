@@ -1,15 +1,22 @@
 import json
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from synthetic import ResultsFolder, ends, measure
 
+import figures
 from experiments.plan.config import Config
 from experiments.plan.schedule import learning_rate_factor
 from figures import bounds, runs
 from figures.__main__ import main
 from figures.measures import early_stopped, run_values
+
+HOME = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -137,3 +144,9 @@ def test_what_the_user_can_mend_is_one_line_and_exit_2(folder, tmp_path, capsys)
     (folder.root / "selection.json").write_text(json.dumps({"blocks": {"b": ["b"]}})[:-1])
     with pytest.raises(runs.RunsError, match="is not JSON"):
         runs.load(folder.root)
+
+
+def test_no_module_of_figures_imports_tensorflow():
+    modules = [f"figures.{module.name}" for module in pkgutil.iter_modules(figures.__path__)]
+    script = f"import sys, {', '.join(modules)}; sys.exit('tensorflow' in sys.modules)"
+    assert len(modules) > 20 and subprocess.run([sys.executable, "-c", script], cwd=str(HOME)).returncode == 0
