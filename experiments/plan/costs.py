@@ -51,14 +51,18 @@ def collect(results: List[Path]) -> dict:
     }
 
 
-def seconds(config: Config, measures: List[str], costs: dict) -> float:
-    """Core-seconds of a run at its full length and of its measures; 0 where the task has never been timed."""
+def job_seconds(config: Config, what: str, costs: dict) -> float:
+    """Core-seconds of a run at its full length ("train") or of one of its measures; 0 for what has never been timed."""
     rules = costs.get(config.task, {})
-    total = 0.0
-    for what in ["train"] + measures:
-        each = rules.get(config.rule, {}).get(what, rules.get(ANY, {}).get(what, 0.0))
-        total += STARTUP + each * len(members(config)) * (config.iterations if what == "train" else 1)
-    return total
+    each = rules.get(config.rule, {}).get(what, rules.get(ANY, {}).get(what))
+    if each is None:
+        return 0.0
+    return STARTUP + each * len(members(config)) * (config.iterations if what == "train" else 1)
+
+
+def seconds(config: Config, measures: List[str], costs: dict) -> float:
+    """Core-seconds of a run at its full length and of its measures."""
+    return sum(job_seconds(config, what, costs) for what in ["train"] + measures)
 
 
 def estimate(plan: Plan, results: Path, figures: List[str], path: Path = COSTS) -> str:

@@ -20,7 +20,8 @@ from tasks import Data
 def train(config: Config, root: Path, show_progress: Optional[bool] = None, wait: bool = False) -> Path:
     """Trains the ensemble of a configuration, or goes on with it; returns the finished folder.
 
-    show_progress: None shows the bar on a terminal only. wait: for another process that trains the same.
+    show_progress: whether there is a bar, by default on a terminal only; without it, one line per evaluation.
+    wait: for another process that trains the same.
     Raises ConfigError, RunFolderError, DataFileError; Stopped after SIGTERM or SIGINT, with a checkpoint written.
     """
     folder = RunFolder(root, config)
@@ -90,3 +91,6 @@ def _show(bar: tqdm, training: Training) -> None:
         eigenvalue=f"{median['eigenvalue']:.4g}",
         running=len(training.running),
     )
+    if bar.disable:  # in a log; experiments.workflow.progress reads it there
+        state = f"iteration {training.iteration:,} of {training.config.iterations:,}"
+        print(f"{state}, eigenvalue {median['eigenvalue']:,.4g}", file=sys.stderr, flush=True)

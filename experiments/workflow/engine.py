@@ -8,12 +8,19 @@ import time
 from pathlib import Path
 from typing import List
 
+from experiments.workflow.progress import Progress
+
 HOME = Path(__file__).resolve().parents[2]
 
 
-def snakemake(results: Path, lock: int, cores: int, targets: List[str], more: List[str]) -> int:
+SNAKEMAKE_LOG = "logs/snakemake.log"
+POLL = 0.5  # seconds from one look at the jobs to the next
+
+
+def snakemake(results: Path, lock: int, cores: int, targets: List[str], more: List[str], progress: Progress) -> int:
     """Runs the workflow in the folder `results`; returns Snakemake's exit code, 128 + n if told to stop by signal n.
 
+    Snakemake's own words go to SNAKEMAKE_LOG, the jobs' progress to the user.
     lock: from `locked`; Snakemake holds it too, so that it stays locked if only we are killed.
     --rerun-incomplete: a job that was killed is done again. --nolock: `locked` keeps a second workflow out.
     """
@@ -22,7 +29,10 @@ def snakemake(results: Path, lock: int, cores: int, targets: List[str], more: Li
     command += ["--rerun-triggers", "mtime", "params", "input"] + more + ["--"] + targets
     # a session of its own: we pass a signal on to all of it, and wait until the runs have saved their state
     environment = dict(os.environ, PYTHONPATH=str(HOME))
-    process = subprocess.Popen(command, env=environment, start_new_session=True, pass_fds=[lock])
+    with open(str(results / SNAKEMAKE_LOG), "ab") as log:
+        process = subprocess.Popen(
+            command, env=environment, start_new_session=True, pass_fds=[lock], stdout=log, stderr=subprocess.STDOUT
+        )
     stopped = []
 
     def pass_on(number, frame):
@@ -31,7 +41,7 @@ def snakemake(results: Path, lock: int, cores: int, targets: List[str], more: Li
 
     before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        code = process.wait()
+        code = _watch(process, progress)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -39,6 +49,19 @@ def snakemake(results: Path, lock: int, cores: int, targets: List[str], more: Li
         return code
     _await_group(process.pid)
     return 128 + stopped[0]
+
+
+def _watch(process: subprocess.Popen, progress: Progress) -> int:
+    """Shows the progress until the process ends; returns its exit code."""
+    try:
+        while True:
+            progress.update()
+            try:
+                return process.wait(POLL)
+            except subprocess.TimeoutExpired:
+                continue
+    finally:
+        progress.close()
 
 
 def _await_group(group: int) -> None:

@@ -22,7 +22,8 @@ from experiments.evidence.files import write_json
 from experiments.plan.config import ConfigError, as_dict
 from experiments.plan.costs import estimate, job_end
 from experiments.plan.experiment_file import Plan, only_tasks, read_plan
-from experiments.workflow.engine import snakemake
+from experiments.workflow.engine import SNAKEMAKE_LOG, snakemake
+from experiments.workflow.progress import Progress, jobs
 
 HOME = Path(__file__).resolve().parents[2]
 PLANS = {path.stem: path for path in sorted((HOME / "experiments").glob("*.yaml"))}
@@ -30,7 +31,7 @@ PLANS = {path.stem: path for path in sorted((HOME / "experiments").glob("*.yaml"
 
 def prepare(plan: Plan, what: str, results: Path) -> None:
     """Writes into the results folder what jobs and figures read: configs/, plan.json, selection.json."""
-    for folder in ("configs", "done", "logs", "runs"):
+    for folder in ("configs", "done", "logs", "running", "runs"):
         (results / folder).mkdir(parents=True, exist_ok=True)
     for name, config in plan.runs.items():
         path = results / "configs" / f"{name}.json"
@@ -163,15 +164,18 @@ def reproduce(p: OneLineParser, plan: Plan, what: str, given, more: List[str]) -
     if lock is None:
         p.error(f"another workflow works in {results}")
     prepare(plan, what, results)
-    print(f"{len(plan.runs)} runs on {given.cores} cores; results in {results}", flush=True)
-    code = snakemake(results, lock, given.cores, targets(plan, given.figures), more)
+    asked = targets(plan, given.figures)
+    todo = jobs(plan, [name for name in asked if name.startswith("done/")])
+    print(f"{len(todo)} jobs on {given.cores} cores; results in {results}", flush=True)
+    code = snakemake(results, lock, given.cores, asked, more, Progress(results, todo, given.cores, sys.stderr))
     if code >= 128:
         p.exit(code, f"{p.prog}: stopped; the same command goes on from there\n")
     problems = failures(results) + (weak_runs(results, plan) if plan.min_accuracy else [])
     for line in problems:
         print(f"{p.prog}: {line}", file=sys.stderr)
     if code != 0:
-        print(f"{p.prog}: not complete; the logs are in {results / 'logs'}; the same command goes on", file=sys.stderr)
+        log = results / SNAKEMAKE_LOG
+        print(f"{p.prog}: not complete; why is at the end of {log}; the same command resumes", file=sys.stderr)
         return 1
     for product in products(given.figures):
         print(results / product)

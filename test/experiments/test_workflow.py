@@ -18,6 +18,7 @@ from experiments.plan import costs
 from experiments.plan.config import ConfigError
 from experiments.plan.experiment_file import read_plan
 from experiments.workflow import reproduce
+from experiments.workflow.progress import STATE
 from figures import known_figures
 
 HOME = Path(__file__).resolve().parents[2]
@@ -64,6 +65,10 @@ def run(folder, *options, **variables):
     process = begin(folder, *options, **variables)
     out, _ = process.communicate()
     return process.returncode, out
+
+
+def snakemakes_words(folder):
+    return (folder / "results" / "small" / "logs" / "snakemake.log").read_text()
 
 
 def results(folder):
@@ -128,19 +133,36 @@ def test_all_that_was_asked_for_is_there_and_says_that_it_is_reduced(undisturbed
     assert "reproduced" not in {row["verdict"] for row in verdicts}
 
 
+def test_every_job_is_one_line_and_training_says_where_it_is(undisturbed):
+    folder, out = undisturbed
+    finished = re.findall(r"^(\d)/6 pattern_generation (.*): \d+ (?:s|min)(?:; .* left)?$", out, re.MULTILINE)
+    assert [count for count, _ in finished] == list("123456")
+    measures = ["", ", spectrum", ", relative_flatness"]
+    assert {name for _, name in finished} == {
+        f"{rule} seeds 0 to 1{measure}" for rule in ("bptt", "three_factor") for measure in measures
+    }
+    for run in (folder / "results" / "small" / "runs").iterdir():
+        said = STATE.findall((folder / "results" / "small" / "logs" / f"{run.name}.log").read_text())
+        assert said == [(f"{iteration:,}", "1,000") for iteration in range(0, 1001, 50)]
+    assert list((folder / "results" / "small" / "running").glob("*")) == []
+
+
 def test_a_second_call_repeats_nothing(undisturbed):
     folder, _ = undisturbed
     times = {path: path.stat().st_mtime_ns for path in (folder / "results" / "small" / "runs").rglob("*")}
+    before = snakemakes_words(folder)
     code, out = run(folder)
-    assert code == 0 and "rule run:" not in out and "rule measure:" not in out and "rule figure:" not in out
+    words = snakemakes_words(folder)[len(before) :]
+    assert code == 0 and "Nothing to be done" in words and "rule " not in words, words
     assert times == {path: path.stat().st_mtime_ns for path in times}
 
 
 def test_the_python_of_the_jobs_may_be_a_command_of_several_words(undisturbed):
     folder, _ = undisturbed
+    before = snakemakes_words(folder)
     command = f"env WORDS=several {shlex.quote(python_of(folder))}"
     code, out = run(folder, "--", "--forcerun", "figures/figure3.png", BIOLHESS_JOB_PYTHON=command)
-    assert code == 0 and "rule figure:" in out, out
+    assert code == 0 and "rule figure:" in snakemakes_words(folder)[len(before) :], out
 
 
 OWN_FIGURE = '''
@@ -167,8 +189,9 @@ def test_a_new_file_is_a_figure_that_the_workflow_draws_and_the_report_shows(und
     shutil.copytree(str(undisturbed[0]), str(folder), symlinks=True)
     (folder / "figures" / "loss_at_end.py").write_text(OWN_FIGURE)
     (folder / "small.yaml").write_text(PLAN + "  loss_at_end: {main: [pattern]}\n")
+    before = snakemakes_words(folder)
     code, out = run(folder)
-    assert code == 0 and "rule run:" not in out, out
+    assert code == 0 and "rule run:" not in snakemakes_words(folder)[len(before) :], out
     drawn = folder / "results" / "small" / "figures"
     assert len((drawn / "loss_at_end.csv").read_text().splitlines()) == 1 + 4
     page = (folder / "results" / "small" / "report.html").read_text()

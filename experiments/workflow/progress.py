@@ -1,0 +1,215 @@
+"""What a person sees while the workflow runs: one line for each finished job, and on a terminal what is running now.
+
+Everything is read from files in the results folder, which the nodes of a cluster share: job.sh keeps a file in
+running/ while a job runs and leaves a marker in done/ when it ends; training logs a line at every evaluation.
+"""
+
+import json
+import re
+import time
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Optional, TextIO, Tuple
+
+from tqdm import tqdm
+
+from experiments.plan.config import Config, members
+from experiments.plan.costs import COSTS, job_end, job_seconds
+from experiments.plan.experiment_file import Plan
+from experiments.plan.settings import SETTINGS
+
+STATE = re.compile(r"^iteration ([\d,]+) of ([\d,]+)\b.*$", re.MULTILINE)  # of training, see experiments.train.loop
+TAIL = 4000  # bytes at the end of a log in which its last line is looked for
+
+
+class Job(NamedTuple):
+    """A run to be trained or a measure to be taken: its marker's name, its own, and what it should take on one core."""
+
+    marker: str
+    name: str
+    task: str
+    seconds: float
+
+
+def jobs(plan: Plan, wanted: List[str], costs: Path = COSTS) -> List[Job]:
+    """The jobs behind the markers `wanted` (done/<hash> or done/<hash>.<measure>)."""
+    timed = json.loads(costs.read_text()) if costs.exists() else {}
+    names = run_names(plan.runs)
+    found = []
+    for path in wanted:
+        marker = Path(path).name
+        run, _, measure = marker.partition(".")
+        config = plan.runs[run]
+        seconds = job_seconds(config, measure or "train", timed)
+        found.append(Job(marker, names[run] + (f", {measure}" if measure else ""), config.task, seconds))
+    return found
+
+
+def run_names(runs: Dict[str, Config]) -> Dict[str, str]:
+    """{hash: task, rule and seeds; learning rate, other settings and hash only where they tell runs apart}."""
+    names = {}
+    for describe in (_base, _with_learning_rate, _with_settings, _with_everything):
+        tried = {run: describe(run, config) for run, config in runs.items()}
+        count = {name: list(tried.values()).count(name) for name in set(tried.values())}
+        for run, name in tried.items():
+            if count[name] == 1:
+                names.setdefault(run, name)
+    return names
+
+
+def _base(_, config: Config) -> str:
+    return f"{config.task} {config.rule} {_seeds(sorted(config.seeds))}"
+
+
+def _seeds(seeds: List[int]) -> str:
+    first, last, count = seeds[0], seeds[-1], len(seeds)
+    if count == 1:
+        return f"seed {first}"
+    return f"seeds {first} to {last}" if last - first == count - 1 else f"{count} seeds"
+
+
+def _with_learning_rate(run: str, config: Config) -> str:
+    rates = config.learning_rates
+    return f"{_base(run, config)} at " + (f"{rates[0]:g}" if len(rates) == 1 else f"{len(rates)} learning rates")
+
+
+def _with_settings(run: str, config: Config) -> str:
+    changed = [s.name for s in SETTINGS if s.compared and s.default not in (None, getattr(config, s.name))]
+    return " ".join([_with_learning_rate(run, config)] + [f"{name} {getattr(config, name)}" for name in changed])
+
+
+def _with_everything(run: str, config: Config) -> str:
+    return f"{_with_settings(run, config)} ({run}, {len(members(config))} runs)"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them: 42 s, 12 min, 3 h 5 min, 2 d 4 h."""
+    seconds = int(round(seconds))
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes = (seconds + 30) // 60
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours < 24 else f"{hours // 24} d {hours % 24} h"
+
+
+def time_left(left: List[Tuple[Job, float]], measured: List[Tuple[Job, float]], cores: int) -> Optional[float]:
+    """Seconds until all jobs are done, or None if nothing is known of one of them.
+
+    left: jobs that are not done and the share of each that is. measured: jobs that have finished and what they took.
+    What costs.json expects is scaled by what the task's jobs, or all where it has none, have really taken.
+    """
+    taken: Dict[Optional[str], float] = {}
+    expected: Dict[Optional[str], float] = {}
+    for job, seconds in measured:
+        for task in (job.task, None):
+            taken[task] = taken.get(task, 0.0) + seconds
+            expected[task] = expected.get(task, 0.0) + job.seconds
+    if any(job.seconds == 0 and not expected.get(None) for job, _ in left):
+        return None
+    each = []
+    for job, share in left:
+        task = job.task if expected.get(job.task) else None
+        scale = taken[task] / expected[task] if expected.get(task) else 1.0
+        each.append(job.seconds * scale * (1 - share))
+    return max(sum(each) / max(1, cores), max(each, default=0.0))
+
+
+def last_words(log: Path) -> str:
+    """The last line of a log that says something."""
+    lines = [line.strip() for line in _tail(log).splitlines() if line.strip()]
+    return lines[-1] if lines else "it wrote nothing"
+
+
+def _tail(log: Path) -> str:
+    try:
+        with open(str(log), "rb") as stream:
+            stream.seek(max(0, log.stat().st_size - TAIL))
+            return stream.read().decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def _state(log: Path) -> Tuple[str, float]:
+    """What a job that trains says of itself, and which share of it is done."""
+    found = list(STATE.finditer(_tail(log)))
+    if not found:
+        return "", 0.0
+    iteration, total = (int(number.replace(",", "")) for number in found[-1].groups())
+    return f", {found[-1].group(0)}", iteration / max(1, total)
+
+
+class Progress:
+    """Follows the jobs of a workflow in its results folder. cores: of this machine; None on a cluster."""
+
+    def __init__(self, results: Path, jobs: List[Job], cores: Optional[int], stream: TextIO):
+        self.results, self.cores = results, cores
+        self._jobs = {job.marker: job for job in jobs}
+        self._measured: List[Tuple[Job, float]] = []
+        for name in self._names("running"):
+            if not (results / "running" / name).read_text().strip():  # a Slurm job may run on without its workflow
+                (results / "running" / name).unlink()
+        self._done = self._names("done")
+        self._bar = tqdm(
+            total=len(self._jobs),
+            initial=len(self._done),
+            bar_format="{n_fmt}/{total_fmt} done {bar:10}{desc}",  # with a bar in it, tqdm cuts the line to the width
+            dynamic_ncols=True,
+            leave=False,
+            disable=not stream.isatty(),
+            file=stream,
+        )
+        self._stream = stream
+
+    def _names(self, folder: str) -> set:
+        """The jobs that have a file in a folder; Snakemake may have removed an empty one."""
+        return {path.name for path in (self.results / folder).glob("*")} & set(self._jobs)
+
+    def update(self) -> None:
+        """Reports what has ended since the last call, and on a terminal what is running."""
+        for name in sorted(self._names("done") - self._done):
+            code, seconds = job_end(self.results / "done" / name)
+            self._done.add(name)
+            self._bar.update()
+            if code == 0:
+                self._measured.append((self._jobs[name], seconds))
+            self._bar.write(self._ended(name, code, seconds), file=self._stream)
+        if not self._bar.disable:
+            self._bar.set_description_str(self._now())
+
+    def close(self) -> None:
+        """The last report; takes the line off the terminal."""
+        self.update()
+        self._bar.close()
+
+    def _ended(self, name: str, code: int, seconds: float) -> str:
+        count, job = f"{len(self._done)}/{len(self._jobs)}", self._jobs[name]
+        if code == 0:
+            return f"{count} {job.name}: {duration(seconds)}{self._left(self._states())}"
+        log = self.results / "logs" / f"{name}.log"
+        return f"{count} {job.name}: FAILED with exit code {code}: {last_words(log)}\n  log: {log}"
+
+    def _states(self) -> Dict[str, Tuple[str, float]]:
+        """What each running job is doing, those that began first first."""
+        running = sorted(self._names("running") - self._done, key=self._began)
+        return {name: _state(self.results / "logs" / f"{name}.log") for name in running}
+
+    def _began(self, name: str) -> float:
+        try:
+            return (self.results / "running" / name).stat().st_mtime
+        except OSError:  # it has just ended
+            return time.time()
+
+    def _left(self, states: Dict[str, Tuple[str, float]]) -> str:
+        left = [(job, states.get(name, ("", 0.0))[1]) for name, job in self._jobs.items() if name not in self._done]
+        seconds = time_left(left, self._measured, self.cores or len(states))
+        if not left:
+            return ""
+        return "; time left unknown" if seconds is None else f"; about {duration(seconds)} left"
+
+    def _now(self) -> str:
+        states = self._states()
+        if len(self._done) == len(self._jobs):
+            return "; drawing figures, verdicts and report"
+        running = [self._jobs[name].name + state for name, (state, _) in states.items()]
+        return self._left(states) + "".join(f" | {words}" for words in running or ["starting"])
