@@ -4,7 +4,7 @@
 
 A module of this folder that assigns ROLES and defines draw is a figure: a new file is a new figure.
 
-    ROLES = ("main",)              the roles of the runs that it shows, as an experiment file assigns them; a literal
+    ROLES = ("main",)              the groups of runs that it shows, by their names in an experiment file; a literal
     TITLE, CAPTION                 its heading and its caption in the report
     def draw(results) -> tuple     (picture, {"": table, "_suffix": table}), saved as NAME.png, .pdf and NAME_suffix.csv
 
@@ -20,7 +20,7 @@ from typing import Dict, Optional, Tuple
 
 
 def known_figures() -> Dict[str, Tuple[str, ...]]:
-    """{name: its roles} of the figures in this folder: the paper's, in its order, then its tables, then the others.
+    """{name: its groups of runs} of the figures here: the paper's, in its order, then its tables, then the others.
 
     Read from the sources, so that whoever plans runs need not import matplotlib. Raises ValueError, one line, for a
     module that cannot be read or whose ROLES is not a literal.

@@ -40,7 +40,7 @@ ASSUMPTION_COLUMNS = ["task", "rule", "n"] + [
 def draw(results: Results) -> tuple:
     """(picture, {"": shares a task, rule and learning rate, "_curves": a row a task, rule and iteration,
     "_assumption_1": a row a task and rule})."""
-    history = with_rules(histories(results, "bounds", "main"), lambda rule: not truncated_steps(rule))
+    history = with_rules(histories(results, "main"), lambda rule: not truncated_steps(rule))
     history = history.assign(bound=bounds(history), step=step_lengths(history), product=bound_products(history))
     terms = _taylor_terms(results)
     tasks = task_columns([*history.task, *terms.task])
@@ -113,7 +113,7 @@ def _taylor_terms(results: Results) -> pd.DataFrame:
 
     BPTT has no error e, and scaled BPTT none but rounding.
     """
-    table = measures(results, "bounds", "measured", "taylor.csv", ["iteration", "assumption_1"])
+    table = measures(results, "measured", "taylor.csv", ["iteration", "assumption_1"])
     table = with_rules(table, lambda rule: rule not in ("bptt", "scaled_bptt"))
     return table[(table.status != "diverged") & table.assumption_1.notna()]
 

@@ -110,9 +110,12 @@ def styles_of(rules: Iterable[str]) -> Dict[str, dict]:
     return {rule: rule_style(rule, rules) for rule in rules}
 
 
-def eigenvalue_figure(results: Results, figure: str, role: str, accepts: Callable[[str], bool]) -> tuple:
-    """(picture, {"": rows}): the leading eigenvalue along training, a column a task. accepts: which rules."""
-    history = with_rules(histories(results, figure, role), accepts)
+def eigenvalue_figure(results: Results, groups: Iterable[str], accepts: Callable[[str], bool]) -> tuple:
+    """(picture, {"": rows}): the leading eigenvalue of groups of runs along training, one column per task.
+
+    accepts: which rules are drawn.
+    """
+    history = with_rules(histories(results, *groups), accepts)
     tasks = task_columns(history.task)
     picture, axes = panels(1, tasks, results.note)
     drawn = [eigenvalue_panel(axis, history[history.task == task], task) for axis, task in zip(axes[0], tasks)]

@@ -6,7 +6,7 @@ from figures.curves import CURVE_CAPTION, CURVE_COLUMNS, draw_curves, mean_curve
 from figures.runs import Results, measures
 from figures.style import panels, rule_style, task_columns
 
-ROLES = ("main",)
+ROLES = ("measured",)
 TITLE = "Alignment of the truncation error along training"
 CAPTION = (
     "Absolute cosine of the three-factor rule's error e = ghat - rho g, and of the gradient g, with an eigenvector, "
@@ -19,7 +19,7 @@ LABELS = {"error_alignment": "Error e", "gradient_alignment": "Gradient g"}
 
 def draw(results: Results) -> tuple:
     """(picture, {"": a row a task, top, group and iteration})."""
-    table = measures(results, "figure10", "main", "alignment.csv", ["iteration", "top", *QUANTITIES])
+    table = measures(results, "measured", "alignment.csv", ["iteration", "top", *QUANTITIES])
     table = table[table.rule == "three_factor"]
     tasks = task_columns(table.task)
     picture, axes = panels(1, tasks, results.note)

@@ -4,11 +4,11 @@ from figures.curves import CURVE_CAPTION, LOG_CAPTION, eigenvalue_figure
 from figures.gaps import is_published_rule
 from figures.runs import Results
 
-ROLES = ("main",)
+ROLES = ("adam",)
 TITLE = "Leading Hessian eigenvalue along training with Adam"
 CAPTION = LOG_CAPTION + CURVE_CAPTION
 
 
 def draw(results: Results) -> tuple:
     """(picture, {"": a row a task, rule and iteration})."""
-    return eigenvalue_figure(results, "figure11", "main", is_published_rule)
+    return eigenvalue_figure(results, ROLES, is_published_rule)

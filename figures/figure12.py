@@ -7,7 +7,7 @@ from figures.gaps import ended, gap_label
 from figures.runs import Results, histories
 from figures.style import STEP_RULES, panels, rule_label, rule_style, task_columns
 
-ROLES = ("rates", "triple")
+ROLES = ("learning_rates", "triple")
 TITLE = "Within one rule, and Figure 4 at three times the learning rate"
 CAPTION = (
     "A, B: gap against leading eigenvalue at the end of training within one rule, over the grid of learning rates. "
@@ -18,7 +18,7 @@ WITHIN = ("bptt", "three_factor")
 
 def draw(results: Results) -> tuple:
     """(picture, {"": A and B, a row a run, "_correlations": a row a task and rule, "_c": a row an iteration})."""
-    table, history = ended(results, "figure12", "rates"), histories(results, "figure12", "triple")
+    table, history = ended(results, "learning_rates"), histories(results, "triple")
     table, history = table[table.rule.isin(WITHIN)], history[history.rule.isin(STEP_RULES)]
     tasks = task_columns([*table.task, *history.task])
     picture, axes = panels(3, tasks, results.note)

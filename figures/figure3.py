@@ -11,4 +11,4 @@ CAPTION = LOG_CAPTION + CURVE_CAPTION
 
 def draw(results: Results) -> tuple:
     """(picture, {"": a row a task, rule and iteration})."""
-    return eigenvalue_figure(results, "figure3", "main", is_published_rule)
+    return eigenvalue_figure(results, ROLES, is_published_rule)

@@ -15,4 +15,4 @@ CAPTION = (
 
 def draw(results: Results) -> tuple:
     """(picture, {"": a row a task, rule and iteration})."""
-    return eigenvalue_figure(results, "figure4", "main", STEP_RULES.__contains__)
+    return eigenvalue_figure(results, ROLES, STEP_RULES.__contains__)

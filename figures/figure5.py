@@ -9,14 +9,13 @@ from figures.gaps import ended, gap_label, gaps, group_rows
 from figures.runs import Results, histories
 from figures.style import SECOND_COLOUR, panels, rule_style, task_columns
 
-ROLES = ("main", "uniform", "scheduled")
+ROLES = ("main", "scheduled")
 TITLE = "Learning rate schedule as a remedy"
 CAPTION = (
     "Top: leading Hessian eigenvalue along training. Bottom: distribution of the gap at its end, dashed lines at the "
     "means. Scheduled: three times the uniform rate at first, then decaying. " + LOG_CAPTION + CURVE_CAPTION
 )
-SHOWN = ("uniform", "scheduled")  # main is there for the claims
-GROUPS = {"BPTT": ("uniform", "bptt"), "Three-factor": ("uniform", "three_factor")}
+GROUPS = {"BPTT": ("main", "bptt"), "Three-factor": ("main", "three_factor")}
 GROUPS["Three-factor, scheduled"] = ("scheduled", "three_factor")
 STYLES = {"BPTT": rule_style("bptt"), "Three-factor": rule_style("three_factor")}
 STYLES["Three-factor, scheduled"] = {"label": "Three-factor, scheduled", "color": SECOND_COLOUR, "linestyle": "--"}
@@ -24,8 +23,8 @@ STYLES["Three-factor, scheduled"] = {"label": "Three-factor, scheduled", "color"
 
 def draw(results: Results) -> tuple:
     """(picture, {"": a row a task, group and iteration, "_runs": a row a run, "_groups": a row a group})."""
-    history = {role: histories(results, "figure5", role) for role in SHOWN}
-    table = {role: ended(results, "figure5", role) for role in SHOWN}
+    history = {group: histories(results, group) for group in ROLES}
+    table = {group: ended(results, group) for group in ROLES}
     everything = pd.concat(table.values(), ignore_index=True)
     tasks = task_columns(everything.task)
     picture, axes = panels(2, tasks, results.note)
@@ -43,8 +42,8 @@ def draw(results: Results) -> tuple:
 def _groups(tables: Dict[str, pd.DataFrame], task: str) -> Dict[str, pd.DataFrame]:
     """{group: its rows of `task`}, those that have any."""
     groups = {}
-    for name, (role, rule) in GROUPS.items():
-        rows = tables[role][(tables[role].task == task) & (tables[role].rule == rule)]
+    for name, (group, rule) in GROUPS.items():
+        rows = tables[group][(tables[group].task == task) & (tables[group].rule == rule)]
         if len(rows):
             groups[name] = rows
     return groups

@@ -15,7 +15,7 @@ CAPTION = (
 
 def draw(results: Results) -> tuple:
     """(picture, {"": a row a run, "_groups": a row a task and rule})."""
-    table = ended(results, "figure6", "main")
+    table = ended(results, "main")
     table = table[table.rule.isin(STEP_RULES)]
     tasks = task_columns(table.task)
     picture, axes = panels(1, tasks, results.note)

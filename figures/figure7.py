@@ -11,7 +11,7 @@ from figures.measures import finite
 from figures.runs import Results, measures, with_rules
 from figures.style import empty, legend, panels, positive, task_columns
 
-ROLES = ("main",)
+ROLES = ("measured",)
 TITLE = "Hessian spectrum and its power-law decay"
 CAPTION = (
     "Top: magnitude of the leading eigenvalues by rank, mean and standard deviation of the logarithm. Bottom: "
@@ -24,8 +24,8 @@ LAW_COLUMNS = ["top", "l2", "slope", "alpha", "alpha_error", "decay"]
 
 def draw(results: Results) -> tuple:
     """(picture, {"": a row a task, rule and rank, "_slopes": a row a run and fit})."""
-    spectra = _published(measures(results, "figure7", "main", "spectrum.csv", ["rank", "eigenvalue"]))
-    laws = _published(measures(results, "figure7", "main", "power_law.csv", LAW_COLUMNS))
+    spectra = _published(measures(results, "measured", "spectrum.csv", ["rank", "eigenvalue"]))
+    laws = _published(measures(results, "measured", "power_law.csv", LAW_COLUMNS))
     tasks = task_columns([*spectra.task, *laws.task])
     picture, axes = panels(2, tasks, results.note)
     drawn = []

@@ -7,7 +7,7 @@ from figures.gaps import is_published_rule
 from figures.runs import Results, measures, with_rules
 from figures.style import panels, task_columns
 
-ROLES = ("main",)
+ROLES = ("measured",)
 TITLE = "Relative flatness of the readout along training"
 CAPTION = (
     "Larger = sharper. Values of zero and below have no logarithm and are left out. " + LOG_CAPTION + CURVE_CAPTION
@@ -16,7 +16,7 @@ CAPTION = (
 
 def draw(results: Results) -> tuple:
     """(picture, {"": a row a task, rule and iteration})."""
-    table = measures(results, "figure8", "main", "relative_flatness.csv", ["iteration", "relative_flatness"])
+    table = measures(results, "measured", "relative_flatness.csv", ["iteration", "relative_flatness"])
     table = with_rules(table, is_published_rule)
     tasks = task_columns(table.task)
     picture, axes = panels(1, tasks, results.note)

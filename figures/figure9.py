@@ -4,14 +4,14 @@ from figures.curves import CURVE_CAPTION, LOG_CAPTION, eigenvalue_figure
 from figures.runs import Results
 from figures.style import truncated_steps
 
-ROLES = ("main",)
+ROLES = ("main", "truncated")
 TITLE = "Truncated BPTT"
 CAPTION = "Trunc X: each loss term goes back through all but X time steps. " + LOG_CAPTION + CURVE_CAPTION
 
 
 def draw(results: Results) -> tuple:
     """(picture, {"": a row a task, rule and iteration})."""
-    return eigenvalue_figure(results, "figure9", "main", _is_truncation)
+    return eigenvalue_figure(results, ROLES, _is_truncation)
 
 
 def _is_truncation(rule: str) -> bool:

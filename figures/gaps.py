@@ -7,7 +7,7 @@ from figures.measures import finite
 from figures.runs import KEY, Results, runs
 from figures.style import rule_order, truncated_steps
 
-RUN_COLUMNS = ["task", "role", "rule", *KEY, "status", "end_eigenvalue", "end_gap", "end_loss_gap"]
+RUN_COLUMNS = ["task", "group", "rule", *KEY, "status", "end_eigenvalue", "end_gap", "end_loss_gap"]
 RUN_COLUMNS += ["end_fixed_noise_gap", "end_training_performance"]
 # a plain label where all runs of a task measure accuracy; larger is worse either way
 LABELS = {"accuracy": "Generalisation gap (accuracy)", "mean_squared_error": "Generalisation gap (error)"}
@@ -18,9 +18,9 @@ def is_published_rule(rule: str) -> bool:
     return rule != "scaled_bptt" and not truncated_steps(rule)
 
 
-def ended(results: Results, figure: str, role: str) -> pd.DataFrame:
-    """The role's runs with the columns that gap figures write, in the order of the paper's rules."""
-    table = runs(results, figure, role).assign(role=role)
+def ended(results: Results, group: str) -> pd.DataFrame:
+    """The group's runs with the columns that gap figures write, in the order of the paper's rules."""
+    table = runs(results, group).assign(group=group)
     order = [rule_order(rule) for rule in table.rule]
     table = table.assign(order=order).sort_values(["task", "order", *KEY], kind="stable")
     return table[[*RUN_COLUMNS, "performance"]]
@@ -37,12 +37,12 @@ def gap_label(table: pd.DataFrame) -> str:
 
 
 def group_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """One row a task, role and rule: n, diverged, mean and sd of the gap, of the gap at fixed noise and of the log gap,
-    mean training performance."""
+    """One row per task, group and rule: n, diverged, mean training performance, and mean and sd of the gap, of the gap
+    at fixed noise and of the log gap."""
     rows = []
-    for (task, role, rule), group in table.groupby(["task", "role", "rule"], sort=False):
-        kept = group[group.status != "diverged"]
-        row = {"task": task, "role": role, "rule": rule, "n": len(kept), "diverged": len(group) - len(kept)}
+    for (task, group, rule), own in table.groupby(["task", "group", "rule"], sort=False):
+        kept = own[own.status != "diverged"]
+        row = {"task": task, "group": group, "rule": rule, "n": len(kept), "diverged": len(own) - len(kept)}
         gap = finite(pd.to_numeric(kept.end_gap, errors="coerce"))
         columns = {
             "gap": gap,

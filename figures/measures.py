@@ -9,40 +9,40 @@ import pandas as pd
 from figures.runs import KEY, Results, ends, histories, measures, runs
 
 
-def run_values(results: Results, figure: str, role: str, measure: str) -> pd.DataFrame:
-    """The role's runs (figures.runs.runs) with a column `value`: nan if diverged or not measured.
+def run_values(results: Results, group: str, measure: str) -> pd.DataFrame:
+    """The group's runs (figures.runs.runs) with a column `value`: nan if diverged or not measured.
 
     measure: a name in MEASURES, or slope_K, gradient_alignment_K, error_alignment_K for the top K. Raises KeyError.
     """
-    table = runs(results, figure, role)
+    table = runs(results, group)
     if table.empty:
         return table.assign(value=np.nan)
     name, top = re.match(r"(.*?)_?(\d*)$", measure).groups()
     if name in TOP_MEASURES:
-        value = TOP_MEASURES[name](results, figure, role, int(top))
+        value = TOP_MEASURES[name](results, group, int(top))
     else:
-        value = MEASURES[measure](results, figure, role)
+        value = MEASURES[measure](results, group)
     table = table.drop(columns="value", errors="ignore").merge(value.rename("value").reset_index(), on=KEY, how="left")
     table["value"] = pd.to_numeric(table.value, errors="coerce").where(table.status != "diverged")
-    return _trained_early(table, results, figure, role) if measure.startswith("early_") else table
+    return _trained_early(table, results, group) if measure.startswith("early_") else table
 
 
-def _trained_early(table: pd.DataFrame, results: Results, figure: str, role: str) -> pd.DataFrame:
+def _trained_early(table: pd.DataFrame, results: Results, group: str) -> pd.DataFrame:
     """The runs with the training performance of the evaluation that was taken for the end of training."""
-    taken = early_stopped(results, figure, role)[[*KEY, "training_performance"]]
+    taken = early_stopped(results, group)[[*KEY, "training_performance"]]
     taken = taken.rename(columns={"training_performance": "end_training_performance"})
     return table.drop(columns="end_training_performance").merge(taken, on=KEY, how="left")
 
 
-def early_stopped(results: Results, figure: str, role: str) -> pd.DataFrame:
+def early_stopped(results: Results, group: str) -> pd.DataFrame:
     """BPTT's first evaluation at or above the mean end test performance of the three-factor rule (Table 1).
 
     One row a BPTT run that gets there, columns KEY, iteration, test_performance, training_performance, eigenvalue,
     gap, loss_gap, target.
     """
-    ended = runs(results, figure, role)
+    ended = runs(results, group)
     target = ended[(ended.rule == "three_factor") & (ended.status != "diverged")].end_test_performance.mean()
-    history = histories(results, figure, role)
+    history = histories(results, group)
     reached = history[(history.rule == "bptt") & (history.test_performance.astype(float) >= target)]
     first = reached.sort_values("iteration", kind="stable").groupby(KEY).head(1).assign(target=target)
     performances = ["test_performance", "training_performance"]
@@ -50,15 +50,15 @@ def early_stopped(results: Results, figure: str, role: str) -> pd.DataFrame:
 
 
 def _column(name: str, factor: float = 1.0) -> Callable:
-    def value(results, figure, role):
-        return factor * pd.to_numeric(runs(results, figure, role).set_index(KEY)[name], errors="coerce")
+    def value(results, group):
+        return factor * pd.to_numeric(runs(results, group).set_index(KEY)[name], errors="coerce")
 
     return value
 
 
 def _early(name: str, factor: float = 1.0) -> Callable:
-    def value(results, figure, role):
-        return factor * early_stopped(results, figure, role).set_index(KEY)[name].astype(float)
+    def value(results, group):
+        return factor * early_stopped(results, group).set_index(KEY)[name].astype(float)
 
     return value
 
@@ -73,36 +73,36 @@ def step_lengths(history: pd.DataFrame) -> pd.Series:
     return history.rho_W_h.astype(float).where(history.rule != "bptt", 1.0)
 
 
-def _bound_ratio(results: Results, figure: str, role: str) -> pd.Series:
-    history = histories(results, figure, role)
+def _bound_ratio(results: Results, group: str) -> pd.Series:
+    history = histories(results, group)
     return ends(history.assign(product=bound_products(history)), "product")
 
 
-def _rho(results: Results, figure: str, role: str) -> pd.Series:
-    history = histories(results, figure, role)
+def _rho(results: Results, group: str) -> pd.Series:
+    history = histories(results, group)
     return ends(history.assign(size=history.rho_W_h.astype(float).abs()), "size")
 
 
-def _converged(results: Results, figure: str, role: str) -> pd.Series:
+def _converged(results: Results, group: str) -> pd.Series:
     """Share of a run's evaluations whose power iteration converged."""
-    history = histories(results, figure, role)
+    history = histories(results, group)
     return history.converged.astype(float).groupby([history[name] for name in KEY]).mean()
 
 
-def _relative_flatness(results: Results, figure: str, role: str) -> pd.Series:
+def _relative_flatness(results: Results, group: str) -> pd.Series:
     columns = ["iteration", "relative_flatness"]
-    return ends(measures(results, figure, role, "relative_flatness.csv", columns), "relative_flatness")
+    return ends(measures(results, group, "relative_flatness.csv", columns), "relative_flatness")
 
 
-def _slope(results: Results, figure: str, role: str, top: int) -> pd.Series:
+def _slope(results: Results, group: str, top: int) -> pd.Series:
     """Of the loss' Hessian as it is: the L2 term, where there is one, included."""
-    table = measures(results, figure, role, "power_law.csv", ["top", "l2", "slope"])
+    table = measures(results, group, "power_law.csv", ["top", "l2", "slope"])
     return table[(table.top == top) & (table.l2 == "with")].groupby(KEY).slope.first()
 
 
 def _alignment(name: str) -> Callable:
-    def value(results, figure, role, top):
-        table = measures(results, figure, role, "alignment.csv", ["iteration", "top", name])
+    def value(results, group, top):
+        table = measures(results, group, "alignment.csv", ["iteration", "top", name])
         return ends(table[table.top == top], name)
 
     return value

@@ -11,7 +11,7 @@ import importlib
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Dict, List
+from typing import Dict, Iterable, List
 
 import jinja2
 import pandas as pd
@@ -45,7 +45,7 @@ def page(results: Results, output: Path) -> str:
         marks=MARKS,
         sections=sections,
         others=others,
-        other_settings=_settings_of(results, _roles_without_figure()),
+        other_settings=_settings_of(results, _groups_without_figure()),
         lost=results.lost,
         diverged=_diverged(results),
         provenance=provenance(results),
@@ -107,7 +107,7 @@ def _section(results: Results, output: Path, name: str, verdicts: List[dict]) ->
         "caption": module.CAPTION,
         "picture": base64.b64encode(picture.read_bytes()).decode() if picture.is_file() else "",
         "claims": _claims(row for row in verdicts if row["figure"] == name),
-        "settings": _settings_of(results, [(name, role) for role in module.ROLES]),
+        "settings": _settings_of(results, module.ROLES),
         "tables": sorted(path.name for path in figures.glob(f"{name}*.csv") if path.stem.split("_")[0] == name),
     }
 
@@ -122,11 +122,11 @@ def _claims(rows) -> List[dict]:
     return [dict(claim, counts=_counts(claim["verdicts"])) for claim in claims.values()]
 
 
-def _settings_of(results: Results, roles: List[tuple]) -> List[dict]:
-    """One row a role, task, rule and settings: rates, runs, diverged, capped, lost runs, hours in all."""
+def _settings_of(results: Results, groups: Iterable[str]) -> List[dict]:
+    """One row per group, task, rule and settings: rates, runs, diverged, capped, lost runs, hours in all."""
     rows = []
-    for figure, role in roles:
-        table = runs(results, figure, role)
+    for role in groups:
+        table = runs(results, role)
         keys = list(SETTINGS)
         # a setting that a task does not have is None, which grouping would drop
         table = table.assign(**{key: table[key].fillna("–") for key in keys})
@@ -141,7 +141,7 @@ def _settings_of(results: Results, roles: List[tuple]) -> List[dict]:
             row["iterations"] = int(pd.to_numeric(group.get("final_iteration", pd.Series([0]))).max())
             row["settings"] = _told(row)
             rows.append(row)
-        lost = [name for name in ensemble_names(results, figure, role) if name in results.lost]
+        lost = [name for name in ensemble_names(results, role) if name in results.lost]
         if lost:
             rows.append({"role": role, "lost": lost, "order": ("~", (0,))})
     return sorted(rows, key=lambda row: (row["role"], row["order"]))
@@ -154,10 +154,10 @@ def _told(row: dict) -> str:
     return ", ".join(words) or "default"
 
 
-def _roles_without_figure() -> List[tuple]:
-    """(family, role) of the claims that no figure shows."""
+def _groups_without_figure() -> List[str]:
+    """The groups of runs of the claims that no figure shows."""
     claims = [claim for claim in read_published()["claims"] if claim["figure"] not in known_figures()]
-    return list(dict.fromkeys((claim["figure"], claim["groups"][0][0].split(":")[0]) for claim in claims))
+    return list(dict.fromkeys(claim["groups"][0][0].split(":")[0] for claim in claims))
 
 
 def _diverged(results: Results) -> List[dict]:

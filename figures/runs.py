@@ -1,7 +1,6 @@
 """A results folder as tables.
 
-    RESULTS/selection.json      what, note, reduced, blocks {block: [ensemble]}, figures {figure: {role: [block]}},
-                                groups {group: [block]}
+    RESULTS/selection.json      what, note, reduced, blocks {block: [ensemble]}, groups {group: [block]}
     RESULTS/runs/<ensemble>/    a finished ensemble (experiments/evidence/run_folder.py), never half
     RESULTS/logs/<ensemble>.log what an ensemble that failed said last
 
@@ -11,7 +10,7 @@ history.csv marks in its column at_end.
 
 import json
 from pathlib import Path
-from typing import Callable, Dict, List, NamedTuple, Optional
+from typing import Callable, Dict, Iterable, List, NamedTuple, Optional
 
 import numpy as np
 import pandas as pd
@@ -53,7 +52,6 @@ class Results(NamedTuple):
     note: str
     reduced: bool
     blocks: Dict[str, List[str]]
-    figures: Dict[str, Dict[str, List[str]]]
     groups: Dict[str, List[str]]
     ensembles: Dict[str, Ensemble]
     lost: Dict[str, str]
@@ -76,56 +74,48 @@ def load(folder: Path) -> Results:
         selection.get("note", ""),
         bool(selection.get("reduced", False)),
         blocks,
-        selection.get("figures", {}),
         selection.get("groups", {}),
         ensembles,
         lost,
     )
 
 
-def ensemble_names(results: Results, figure: str, role: str) -> List[str]:
-    """The runs, finished or lost, that play `role` in `figure`.
-
-    A role other than "main" that the figure does not list is a group, or is looked up in the other figures: it means
-    the same runs.
-    """
-    roles = results.figures.get(figure, {})
-    if role not in roles and role != "main":
-        roles = next((others for others in [results.groups, *results.figures.values()] if role in others), {})
-    return sorted({run for block in roles.get(role, []) for run in results.blocks.get(block, [])})
+def ensemble_names(results: Results, *groups: str) -> List[str]:
+    """The ensembles, finished or lost, of these groups of runs, as the experiment file names them."""
+    blocks = [block for group in groups for block in results.groups.get(group, [])]
+    return sorted({name for block in blocks for name in results.blocks.get(block, [])})
 
 
-def runs(results: Results, figure: str, role: str) -> pd.DataFrame:
-    """One row a run of the role's finished runs, none if there are none; columns RUN_COLUMNS and more."""
-    tables = [
-        results.ensembles[name].runs for name in ensemble_names(results, figure, role) if name in results.ensembles
-    ]
-    return _together(tables, RUN_COLUMNS)
+def runs(results: Results, *groups: str) -> pd.DataFrame:
+    """One row per run of the groups' finished runs, none if there are none; columns RUN_COLUMNS and more."""
+    return _together([ensemble.runs for ensemble in _finished(results, groups)], RUN_COLUMNS)
 
 
-def histories(results: Results, figure: str, role: str) -> pd.DataFrame:
-    """One row an evaluation of the role's finished runs, columns HISTORY_COLUMNS and more."""
-    tables = [
-        results.ensembles[name].history for name in ensemble_names(results, figure, role) if name in results.ensembles
-    ]
-    return _together(tables, HISTORY_COLUMNS)
+def histories(results: Results, *groups: str) -> pd.DataFrame:
+    """One row per evaluation of the groups' finished runs, columns HISTORY_COLUMNS and more."""
+    return _together([ensemble.history for ensemble in _finished(results, groups)], HISTORY_COLUMNS)
 
 
-def measures(results: Results, figure: str, role: str, file: str, columns: List[str]) -> pd.DataFrame:
+def measures(results: Results, group: str, file: str, columns: List[str]) -> pd.DataFrame:
     """The rows of a measure file (`spectrum.csv` and the like), with columns KEY, task, rule, status and `columns`.
 
     Measures along training also have their evaluation's at_end.
     """
     tables = []
-    for name in ensemble_names(results, figure, role):
-        if name in results.ensembles and (results.ensembles[name].folder / file).is_file():
-            found = results.ensembles[name]
-            table = pd.read_csv(str(found.folder / file), float_precision="round_trip").assign(ensemble=name)
+    for found in _finished(results, [group]):
+        if (found.folder / file).is_file():
+            table = pd.read_csv(str(found.folder / file), float_precision="round_trip")
+            table = table.assign(ensemble=found.folder.name)
             table = table.merge(found.runs[[*KEY, "task", "rule", "status"]], on=KEY)
             evaluation = [*KEY, "iteration"]
             along = "iteration" in table
             tables.append(table.merge(found.history[[*evaluation, "at_end"]], on=evaluation) if along else table)
     return _together(tables, [*KEY, "task", "rule", "status", *columns, "at_end"])
+
+
+def _finished(results: Results, groups: Iterable[str]) -> List[Ensemble]:
+    names = ensemble_names(results, *groups)
+    return [results.ensembles[name] for name in names if name in results.ensembles]
 
 
 def with_rules(table: pd.DataFrame, accepts: Callable[[str], bool]) -> pd.DataFrame:

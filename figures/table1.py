@@ -31,7 +31,7 @@ def draw(results: Results) -> tuple:
     rows = []
     for rule, (label, prefix) in ROWS.items():
         for quantity in QUANTITIES:
-            table = run_values(results, "table1", "early", prefix + quantity)
+            table = run_values(results, "early", prefix + quantity)
             values = finite(table[(table.task == TASK) & (table.rule == rule)].value)
             claim = published[(rule, quantity)]
             row = {
@@ -47,7 +47,7 @@ def draw(results: Results) -> tuple:
     table = pd.DataFrame(rows)
     unit = best_unit(table)
     table["fits_best"] = table.unit == unit
-    return _picture(table, unit, results.note), {"": table, "_runs": early_stopped(results, "table1", "early")}
+    return _picture(table, unit, results.note), {"": table, "_runs": early_stopped(results, "early")}
 
 
 def _published() -> Dict[tuple, dict]:

@@ -37,21 +37,21 @@ def judged(results: Results, published: dict) -> List[dict]:
     """One row a claim, task and group: groups, statistic, interval, p, verdict and its reason."""
     # the same runs serve many claims, tasks and groups
     values = functools.lru_cache(maxsize=None)(functools.partial(run_values, results))
-    mains = [runs(results, figure, "main") for figure in results.figures]
+    main = runs(results, "main")
     rows = []
     for claim in published["claims"]:
         for task in claim["tasks"]:
             for names in claim["groups"]:
-                rows.append(_row(values, mains, claim, task, names, published["settings"]))
+                rows.append(_row(values, main, claim, task, names, published["settings"]))
     table = pd.DataFrame(rows)
     table["p_corrected"] = table.groupby("family").p.transform(lambda p: pd.Series(statistics.holm(p), index=p.index))
     verdicts = [_verdict(row, published["settings"], results.reduced) for row in table.to_dict("records")]
     return table.assign(verdict=[v for v, _ in verdicts], reason=[why for _, why in verdicts]).to_dict("records")
 
 
-def _row(values: Callable, mains: List[pd.DataFrame], claim: dict, task: str, names: List[str], settings: dict) -> dict:
+def _row(values: Callable, main: pd.DataFrame, claim: dict, task: str, names: List[str], settings: dict) -> dict:
     measures = [claim["measure"], claim.get("measure_of_second", claim["measure"])] + [claim["measure"]] * len(names)
-    groups = [_group(values, claim["figure"], task, name, measure) for name, measure in zip(names, measures)]
+    groups = [_group(values, task, name, measure) for name, measure in zip(names, measures)]
     random = statistics.generator(f"{claim['id']} {task} {' '.join(names)}")
     row = {
         "claim": claim["id"],
@@ -70,7 +70,7 @@ def _row(values: Callable, mains: List[pd.DataFrame], claim: dict, task: str, na
     }
     for position, group in zip(("first", "second", "third", "fourth"), groups):
         row.update({f"{name}_{position}": value for name, value in _description(group, random).items()})
-    shared = [_shared_with_main(group, mains) for name, group in zip(names, groups) if not name.startswith("main:")]
+    shared = [_shared_with_main(group, main) for name, group in zip(names, groups) if not name.startswith("main:")]
     if claim["kind"] in POOLED:
         groups = [group for group in groups if len(group.table)] or groups
     row.update(_comparability(groups if claim["kind"] in COMPARING else groups[:1], settings))
@@ -84,9 +84,9 @@ def _row(values: Callable, mains: List[pd.DataFrame], claim: dict, task: str, na
     return {**row, **outcome}
 
 
-def _group(values: Callable, figure: str, task: str, name: str, measure: str) -> Group:
+def _group(values: Callable, task: str, name: str, measure: str) -> Group:
     role, rule = name.split(":")
-    table = values(figure, role, measure)
+    table = values(role, measure)
     table = table[(table.task == task) & (table.rule == rule)]
     return Group(group_label(role, rule), finite(table.value), table)
 
@@ -108,16 +108,12 @@ def _description(group: Group, random: np.random.RandomState) -> dict:
     }
 
 
-def _shared_with_main(group: Group, mains: List[pd.DataFrame]) -> str:
-    """Says so where all runs of a group also play `main`, as what is found of them then is not independent of main's.
-
-    mains: each figure's runs of that role.
-    """
-    of_rule = [main[main.rule.isin(group.table.rule) & main.task.isin(group.table.task)] for main in mains]
-    sizes = [len(main) for main in of_rule if group.runs <= set(main[KEY].itertuples(index=False, name=None))]
-    if not group.runs or not sizes:
+def _shared_with_main(group: Group, main: pd.DataFrame) -> str:
+    """Says so where all runs of a group are also among `main`'s: what is found of them is not independent of main's."""
+    own = main[main.rule.isin(group.table.rule) & main.task.isin(group.table.task)]
+    if not group.runs or not group.runs <= set(own[KEY].itertuples(index=False, name=None)):
         return ""
-    part = f", {len(group.runs)} of its {max(sizes)}" if max(sizes) > len(group.runs) else ""
+    part = f", {len(group.runs)} of its {len(own)}" if len(own) > len(group.runs) else ""
     return f"{group.label}: the same runs as main{part}"
 
 

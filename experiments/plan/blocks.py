@@ -31,18 +31,18 @@ def _learning_rates(block: dict, config: Config) -> Optional[List[float]]:
     """The learning rates of a block for the rule of `config`; None leaves the choice to the configuration's default."""
     which, multiple = block.get("learning_rates", "chosen"), block.get("learning_rate_multiple", 1)
     if isinstance(which, list):
-        if "learning_rate_multiple" in block:
-            raise ConfigError("learning_rate_multiple stands beside a list of learning_rates; it is of the chosen one")
+        for name in ("learning_rate_multiple", "learning_rate_of"):
+            if name in block:
+                raise ConfigError(f"{name} stands beside a list of learning_rates; it is of the chosen one")
         return which
-    if multiple == 1 and which == "chosen":
+    rule = block.get("learning_rate_of", config.rule)
+    if multiple == 1 and which == "chosen" and rule == config.rule:
         return None
     name = "learning_rate" if which == "chosen" else "learning_rate_on_test"
     try:
-        found = chosen_learning_rates(config.task, config.rule, config.optimizer, config.batch_size)
+        found = chosen_learning_rates(config.task, rule, config.optimizer, config.batch_size)
     except ValueError as error:
         raise ConfigError(str(error))
     if name not in found:
-        raise ConfigError(
-            f"no learning rate was chosen for {config.rule}: give learning_rates, or run experiments.sweep"
-        )
+        raise ConfigError(f"no learning rate was chosen for {rule}: give learning_rates, or run experiments.sweep")
     return [float(f"{multiple * found[name]:.12g}")]

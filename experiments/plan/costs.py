@@ -96,11 +96,13 @@ def estimate(plan: Plan, results: Path, figures: List[str], path: Path = COSTS) 
 
 
 def _parts(plan: Plan, figures: List[str]) -> List[Tuple[str, List[str]]]:
-    """(name, blocks) of the figures asked for; of all figures and groups, and of the blocks of neither, if none is."""
+    """(name, blocks) of the figures asked for; if none is, of all, and of the groups and blocks that none draws."""
     shown = [(name, [block for blocks in plan.figures[name].values() for block in blocks]) for name in plan.figures]
     if figures:
         return [part for part in shown if part[0] in figures]
-    parts = sorted(shown, key=lambda part: figure_order(part[0])) + list(plan.groups.items())
+    drawn = {group for groups in plan.figures.values() for group in groups}
+    parts = sorted(shown, key=lambda part: figure_order(part[0]))
+    parts += [(group, blocks) for group, blocks in plan.groups.items() if group not in drawn]
     named = {block for _, blocks in parts for block in blocks}
     return parts + [(block, [block]) for block in plan.blocks if block not in named]
 

@@ -1,4 +1,4 @@
-"""The experiment files: which runs and measures they ask for, and which of them figures and claims are drawn from.
+"""The experiment files: which runs and measures they ask for, and the groups in which figures and claims find them.
 
 note: shown on every figure
 reduced: whether these are too few runs, or too short ones, for a verdict
@@ -11,20 +11,20 @@ blocks:                             # made in this order
     seeds: 30                       # 0 to 29; or a list, or {from: 100, count: 30}
     learning_rates: [0.01]          # or chosen (the default; by experiments.sweep), or chosen_on_test
     learning_rate_multiple: 3       # of the chosen one
+    learning_rate_of: three_factor  # the rule whose chosen one all rules of the block take
     decays: 30                      # how often the learning rate is multiplied by decay_factor over the rule's length
     settings: {iterations: 2000}    # of experiments.plan.settings; parameters: {...} of the task
     measures: [spectrum]            # of experiments.measure
     vary: {choices: {l2: [0, 0.01]}}  # the same at other levels: experiments.plan.variations
-figures:
-  figure3: {main: [NAME, NAME]}     # a figure's roles, and the blocks that play them
-groups:
-  input_weights: [NAME]             # blocks that claims name, and no figure
+groups:                             # of runs, by the names under which figures draw and claims compare them
+  main: [NAME, NAME]                # the blocks of a group
+figures: [figure3]                  # those to draw; may be left out: all that draw one of the groups
 
 experiment_file.schema.json says the same to a machine.
 """
 
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 import yaml
 
@@ -32,14 +32,15 @@ from experiments.plan import schema
 from experiments.plan.blocks import block_runs
 from experiments.plan.config import Config, ConfigError, config_hash
 from experiments.plan.variations import Specification, specifications
+from figures import known_figures
 
 
 class Plan(NamedTuple):
     """An experiment file, worked out.
 
-    runs: {hash: configuration}. blocks: {name: hashes}. measures: {name: measures of the block's runs}. figures:
-    {figure: {role: names of blocks}}. groups: {group: names of blocks}. evidence: None, or {"weights": whether they are
-    kept too}. min_accuracy: of BPTT on sequential MNIST; 0 where the file does not say.
+    runs: {hash: configuration}. blocks: {name: hashes}. measures: {name: measures of the block's runs}. groups:
+    {group: names of blocks}. figures: {figure: {group that it draws: names of blocks}}. evidence: None, or {"weights":
+    whether they are kept too}. min_accuracy: of BPTT on sequential MNIST; 0 where the file does not say.
 
     specifications: what the blocks that vary have become, {name: {"of": the file's block, "kind" and "choices" as in
     experiments.plan.variations.Specification, "blocks": names, "invalid": why there are none}}, in the order of the
@@ -52,8 +53,8 @@ class Plan(NamedTuple):
     runs: Dict[str, Config]
     blocks: Dict[str, List[str]]
     measures: Dict[str, List[str]]
-    figures: Dict[str, Dict[str, List[str]]]
     groups: Dict[str, List[str]]
+    figures: Dict[str, Dict[str, List[str]]]
     specifications: Dict[str, Dict[str, Any]]
     read_off: Dict[str, Dict[str, List[str]]]
     min_accuracy: float
@@ -79,6 +80,7 @@ def read_plan(path: Path) -> Plan:
                 made = {"blocks": [], "invalid": invalid} if invalid else {"blocks": [one.name]}
                 varied[one.name] = {"of": name, "kind": one.kind, "choices": one.choices, **made}
     parts.update({name: [name] for name in blocks})
+    groups = _named(found.get("groups", {}), parts, path)
     return Plan(
         note=found.get("note", ""),
         reduced=found.get("reduced", False),
@@ -86,8 +88,8 @@ def read_plan(path: Path) -> Plan:
         runs=runs,
         blocks=blocks,
         measures=measures,
-        figures={figure: _named(roles, parts, path) for figure, roles in found.get("figures", {}).items()},
-        groups=_named(found.get("groups", {}), parts, path),
+        groups=groups,
+        figures=_figures(found.get("figures"), groups),
         specifications=varied,
         read_off={
             name: block["vary"].get("read_off", {}) for name, block in found["blocks"].items() if "vary" in block
@@ -105,17 +107,13 @@ def only_tasks(plan: Plan, tasks: Sequence[str]) -> Plan:
     runs = {name: config for name, config in plan.runs.items() if config.task in tasks}
     blocks = {block: [name for name in names if name in runs] for block, names in plan.blocks.items()}
     blocks = {block: names for block, names in blocks.items() if names}
-
-    def kept(groups):
-        return {group: [block for block in names if block in blocks] for group, names in groups.items()}
-
-    figures = {figure: kept(roles) for figure, roles in plan.figures.items()}
+    groups = {group: [block for block in names if block in blocks] for group, names in plan.groups.items()}
     varied = {one["of"] for one in plan.specifications.values() if set(one["blocks"]) & set(blocks)}
     return plan._replace(
         runs=runs,
         blocks=blocks,
-        figures=figures,
-        groups=kept(plan.groups),
+        groups=groups,
+        figures=_figures(plan.figures, groups),
         specifications={name: one for name, one in plan.specifications.items() if one["of"] in varied},
         read_off={name: levels for name, levels in plan.read_off.items() if name in varied},
     )
@@ -143,6 +141,14 @@ def _runs(one: Specification, path: Path) -> Tuple[Dict[str, Config], str]:
         if one.kind == "random":
             return {}, str(error)
         raise ConfigError(f"block {one.name} in {path}: {error}")
+
+
+def _figures(asked: Optional[Iterable[str]], groups: Dict[str, List[str]]) -> Dict[str, Dict[str, List[str]]]:
+    """{figure: {group that it draws: blocks}} of the figures asked for; without a list, of all that have a group."""
+    known = known_figures()
+    if asked is None:
+        asked = [figure for figure, drawn in known.items() if set(drawn) & set(groups)]
+    return {figure: {group: groups[group] for group in known[figure] if group in groups} for figure in asked}
 
 
 def _named(groups: Dict[str, List[str]], parts: Dict[str, List[str]], path: Path) -> Dict[str, List[str]]:

@@ -29,20 +29,10 @@ _Validator = extend(
 def schema() -> dict:
     """The schema, with the names that settings, measures and figures have here."""
     found = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    names, block = found["definitions"]["names"], found["definitions"]["block"]["properties"]
+    block = found["definitions"]["block"]["properties"]
     block["settings"]["properties"] = {name: {} for name in [*(s.name for s in SETTINGS), "parameters"]}
     block["measures"]["items"]["enum"] = list(MEASURES)
-    found["properties"]["figures"]["properties"] = {
-        figure: {
-            "type": "object",
-            "title": "role",
-            "description": "names and values",
-            "propertyNames": {"type": "string"},
-            "additionalProperties": False,
-            "properties": {role: names for role in roles},
-        }
-        for figure, roles in known_figures().items()
-    }
+    found["properties"]["figures"]["items"]["enum"] = list(known_figures())
     return found
 
 
@@ -80,7 +70,7 @@ def _sentence(error: ValidationError, where: list, path: Path) -> str:
 
 def _place(where: List[str], path: Path) -> str:
     """['blocks', 'a', 'settings'] -> 'settings of block a in PATH'."""
-    if len(where) > 1 and where[0] in ("blocks", "figures", "groups"):
+    if len(where) > 1 and where[0] in ("blocks", "groups"):
         kind = "block " if where[0] == "blocks" else ""
         where = [f"{kind}{where[1]}", *where[2:]]
     return f"{' of '.join(str(name) for name in reversed(where))} in {path}" if where else f"{path}"

@@ -37,11 +37,11 @@ def prepare(plan: Plan, what: str, results: Path) -> None:
         path = results / "configs" / f"{name}.json"
         if not path.exists():
             write_json(path, as_dict(config))
-    shown = {"note": plan.note, "figures": plan.figures, "groups": plan.groups}
+    shown = {"note": plan.note, "groups": plan.groups}
     selection = dict(shown, what=what, reduced=plan.reduced, blocks=plan.blocks)
     selection.update(specifications=plan.specifications, read_off=plan.read_off)
     write_json(results / "selection.json", selection)
-    write_json(results / "plan.json", dict(_shell_words(), **shown, markers=markers(plan)))
+    write_json(results / "plan.json", dict(_shell_words(), **shown, figures=plan.figures, markers=markers(plan)))
     for marker in (results / "done").iterdir():
         if job_end(marker)[0] != 0:
             marker.unlink()

@@ -73,8 +73,8 @@ def test_a_specification_is_the_runs_that_its_levels_say(tmp_path):
 
 
 def test_figures_name_a_block_that_varies_for_all_that_it_makes_or_one_specification(tmp_path):
-    plan = plan_of(tmp_path, CHOICES, "figures: {figure2: {main: [a]}}\ngroups: {own: [a main]}\n")
-    assert plan.figures["figure2"]["main"] == list(plan.blocks) and plan.groups == {"own": ["a main"]}
+    plan = plan_of(tmp_path, CHOICES, "groups: {main: [a], own: [a main]}\n")
+    assert plan.figures["figure2"]["main"] == list(plan.blocks) and plan.groups["own"] == ["a main"]
 
 
 def test_a_combination_that_cannot_be_run_is_kept_as_such_and_takes_none_down(tmp_path):

@@ -33,9 +33,8 @@ blocks:
     learning_rates: [0.003]
     settings: &short {iterations: 1000, evaluate_every: 50, until_stable: false, parameters: {steps: 8}}
     measures: [spectrum, relative_flatness]
-figures:
-  figure3: {main: [pattern]}
-  figure8: {main: [pattern]}
+groups: {main: [pattern], measured: [pattern]}
+figures: [figure3, figure8]
 """
 
 
@@ -177,7 +176,7 @@ CAPTION = "One dot per run."
 
 
 def draw(results):
-    table = runs(results, "loss_at_end", "main")
+    table = runs(results, "main")
     picture, axes = panels(1, task_columns(table.task), results.note)
     axes[0][1].plot(table.seed, table.final_training_loss, ".")
     return picture, {"": table[["seed", "final_training_loss"]]}
@@ -188,7 +187,7 @@ def test_a_new_file_is_a_figure_that_the_workflow_draws_and_the_report_shows(und
     folder = tmp_path / "copy"
     shutil.copytree(str(undisturbed[0]), str(folder), symlinks=True)
     (folder / "figures" / "loss_at_end.py").write_text(OWN_FIGURE)
-    (folder / "small.yaml").write_text(PLAN + "  loss_at_end: {main: [pattern]}\n")
+    (folder / "small.yaml").write_text(PLAN.replace("figure8]", "figure8, loss_at_end]"))
     before = snakemakes_words(folder)
     code, out = run(folder)
     assert code == 0 and "rule run:" not in snakemakes_words(folder)[len(before) :], out
@@ -271,8 +270,8 @@ def test_told_to_stop_it_saves_and_says_so_in_one_line(undisturbed, tmp_path):
 
 
 BAD = {
-    "unknown block": ("figures: {figure3: {main: [mnist]}}\nblocks: {}\n", "unknown block 'mnist'"),
-    "unknown figure": ("figures: {figure1: {main: []}}\nblocks: {}\n", "unknown figure 'figure1'"),
+    "unknown block": ("groups: {main: [mnist]}\nblocks: {}\n", "unknown block 'mnist' in .*, main"),
+    "unknown figure": ("figures: [figure1]\nblocks: {}\n", "unknown figure 'figure1'"),
     "unknown key": ("runs: []\n", "unknown key 'runs'"),
     "unknown rule": ("blocks: {a: {task: delayed_match, rules: [hebb], seeds: 1}}\n", "block a .*unknown rule 'hebb'"),
     "no seeds": ("blocks: {a: {task: delayed_match, rules: [bptt]}}\n", "block a .*: no seeds given"),
@@ -330,14 +329,14 @@ BAD = {
         "settings of block a .*: the name 1 is not text; put it in quotes",
     ),
     "block's name": (
-        "blocks: {64: {}}\nfigures: {figure3: {main: [mnist]}}\n",
+        "blocks: {64: {}}\ngroups: {main: [mnist]}\n",
         "blocks in .*: the name 64 is not text; put it in quotes",
     ),
     "measure": (
         "blocks: {a: {task: delayed_match, rules: [bptt], seeds: 1, measures: [spectrumm]}}\n",
         "unknown measure 'spectrumm' in measures of block a .*; known: spectrum, ",
     ),
-    "role": ("blocks: {}\nfigures: {figure3: {mian: []}}\n", "unknown role 'mian' in figure3 .*; known: main"),
+    "figures": ("blocks: {}\nfigures: {figure3: [main]}\n", "figures is {'figure3': .*; expected a list of names"),
     "accuracy": (
         "blocks: {}\nbptt_validation_accuracy: high\n",
         "bptt_validation_accuracy is 'high'; expected a number from 0 to 1",
@@ -350,11 +349,11 @@ BAD = {
 }
 
 
-def test_the_roles_of_an_experiment_file_are_those_of_figures_and_claims():
+def test_the_full_plan_has_every_group_that_figures_draw_and_claims_compare():
     claims = json.loads((HOME / "experiments" / "published.json").read_text())["claims"]
     named = {group.split(":")[0] for claim in claims for groups in claim.get("groups", []) for group in groups}
-    groups = {group for what in ("quick", "full") for group in read_plan(reproduce.PLANS[what]).groups}
-    assert groups <= named <= groups | {role for roles in known_figures().values() for role in roles}
+    drawn = {group for groups in known_figures().values() for group in groups}
+    assert named | drawn <= set(read_plan(reproduce.PLANS["full"]).groups)
 
 
 def test_a_foreign_file_does_not_write_into_the_results_of_a_built_in_plan(tmp_path, capsys):

@@ -18,19 +18,19 @@ class ResultsFolder:
 
     def __init__(self, root, reduced=False, note=""):
         self.root, self.reduced, self.note = root, reduced, note
-        self.blocks, self.figures = {}, {}
+        self.blocks, self.groups = {}, {}
         (root / "runs").mkdir(parents=True)
 
-    def play(self, figure, role, *names):
-        """The named runs play a role; each is a block of its own."""
+    def group(self, group, *names):
+        """Adds the named ensembles to a group of runs; each is a block of its own."""
         for name in names:
             self.blocks[name] = [name]
-        self.figures.setdefault(figure, {}).setdefault(role, []).extend(names)
+        self.groups.setdefault(group, []).extend(names)
 
     def save(self):
         selection = {"what": "synthetic", "note": self.note, "reduced": self.reduced}
         (self.root / "selection.json").write_text(
-            json.dumps({**selection, "blocks": self.blocks, "figures": self.figures})
+            json.dumps({**selection, "blocks": self.blocks, "groups": self.groups})
         )
         return self.root
 
@@ -108,7 +108,6 @@ RULES = {
     "scaled_bptt": dict(eigenvalue=1900.0, gap=0.1, gap_sd=0.04, training=0.96, test=0.8, rho=0.05),
 }
 TRUNCATIONS = {"seq_mnist": (7, 14, 21), "pattern_generation": (13, 25, 38), "delayed_match": (5, 10, 15)}
-FIGURES = ("figure2", "figure3", "figure4", "figure6", "figure7", "figure8", "figure9", "figure10", "figure11")
 
 
 def complete(root, sizes=TASKS, **selection):
@@ -119,23 +118,16 @@ def complete(root, sizes=TASKS, **selection):
             name = f"{task}-{rule}"
             run = folder.run(name, task, rule, ends(name, n, **properties), diverged=(1,) if rule == "rflo" else ())
             _measures(run, n, steep=rule != "bptt")
-            for figure in (*FIGURES, "table1", "bounds"):
-                folder.play(figure, "main", name)
-            for figure, role in (
-                ("figure12", "triple"),
-                ("figure5", "uniform"),
-                ("table1", "early"),
-                ("bounds", "measured"),
-            ):
-                folder.play(figure, role, name)
+            for group in ("main", "measured", "adam", "triple", "early"):
+                folder.group(group, name)
         for steps in TRUNCATIONS[task]:
             rule = f"truncated_bptt({steps})"
             own = ends(rule, n, **dict(RULES["bptt"], eigenvalue=100.0 * steps))
             folder.run(f"{task}-{steps}", task, rule, own, evaluations=12 + steps)
-            folder.play("figure9", "main", f"{task}-{steps}")
+            folder.group("truncated", f"{task}-{steps}")
         scheduled = dict(RULES["three_factor"], eigenvalue=700.0, gap=0.09)
         folder.run(f"{task}-s", task, "three_factor", ends("s", n, **scheduled), decay_factor=0.8)
-        folder.play("figure5", "scheduled", f"{task}-s")
+        folder.group("scheduled", f"{task}-s")
         for rule in ("bptt", "three_factor"):
             rates = (0.003, 0.01, 0.03)
             own = [
@@ -143,7 +135,7 @@ def complete(root, sizes=TASKS, **selection):
                 for k, e in enumerate(ends(rule, 3 * n, **RULES[rule]))
             ]
             folder.run(f"{task}-{rule}-rates", task, rule, own, rates=rates)
-            folder.play("figure12", "rates", f"{task}-{rule}-rates")
+            folder.group("learning_rates", f"{task}-{rule}-rates")
     return folder.save()
 
 

@@ -46,8 +46,8 @@ def test_the_same_runs_give_the_same_bytes(tmp_path):
     folder = ResultsFolder(tmp_path / "r")
     for rule in ("bptt", "three_factor"):
         folder.run(rule, "seq_mnist", rule, ends(rule, 3))
-        folder.play("table1", "early", rule)
-        folder.play("figure6", "main", rule)
+        folder.group("early", rule)
+        folder.group("main", rule)
     for name in ("one", "two"):
         for figure in ("figure6", "table1"):
             assert main([figure, str(folder.save()), str(tmp_path / name)]) == 0
@@ -81,8 +81,8 @@ def test_a_mean_holds_finished_replicas_and_leaves_diverged_ones_out():
 def test_a_rule_of_which_all_runs_diverged_is_named_but_not_drawn(name, tmp_path):
     folder = ResultsFolder(tmp_path / "r")
     folder.run("b", "seq_mnist", "bptt", ends("b", 3), diverged=(0, 1, 2))
-    for role in ("main", "rates", "triple"):
-        folder.play(name, role, "b")
+    for group in ("main", "learning_rates", "triple"):
+        folder.group(group, "b")
     picture, _ = importlib.import_module(f"figures.{name}").draw(load(folder.save()))
     said = texts(picture) + [line.get_label() for axis in picture.axes for line in axis.lines]
     assert "no values" in said or any("n = 0, 3 of 3 diverged" in text for text in said)
@@ -95,8 +95,7 @@ def test_a_zero_eigenvalue_has_no_place_on_a_logarithmic_axis(tmp_path):
     points[0]["eigenvalue"] = 0.0
     points[1]["gap"] = -0.5
     folder.run("b", "seq_mnist", "bptt", points)
-    for figure in ("figure2", "figure3"):
-        folder.play(figure, "main", "b")
+    folder.group("main", "b")
     results = load(folder.save())
     _, tables = figure2.draw(results)
     assert tables["_correlations"].set_index("task").n["seq_mnist"] == 5
@@ -121,9 +120,9 @@ def test_figure2_tells_each_groups_performance_gap_and_spread(results):
 
 def test_histograms_have_a_line_at_each_mean(results):
     picture, tables = figure5.draw(results)
-    row = tables["_groups"].set_index(["task", "role", "rule"])
+    row = tables["_groups"].set_index(["task", "group", "rule"])
     means = [line.get_xdata()[0] for line in picture.axes[3].lines]
-    expected = [("uniform", "bptt"), ("uniform", "three_factor"), ("scheduled", "three_factor")]
+    expected = [("main", "bptt"), ("main", "three_factor"), ("scheduled", "three_factor")]
     assert means == pytest.approx([row.gap_mean[("seq_mnist", *group)] for group in expected])
 
 
@@ -146,7 +145,7 @@ def test_bounds_count_the_evaluations_beyond_them(tmp_path):
     folder = ResultsFolder(tmp_path / "r")
     values = [dict(eigenvalue=e, gap=0.1, rho=r) for e in (90.0, 150.0, 250.0, 650.0) for r in (-0.5, 0.5)]
     folder.run("t", "seq_mnist", "three_factor", values)
-    folder.play("bounds", "main", "t")
+    folder.group("main", "t")
     picture, tables = bounds.draw(load(folder.save()))
     row = tables[""].iloc[0]
     assert row.n == 8 and row.evaluations_end == 80
@@ -163,8 +162,8 @@ def test_bounds_tell_assumption_1_of_the_runs_that_it_was_measured_on(tmp_path):
         # 4 early in training, then by seed 0.1, 10 and nothing, as where g.Hg is zero
         sizes = [4.0 if row["iteration"] < 2500 else (0.1, 10.0, np.nan)[row["seed"]] for row in own]
         measure(run, "taylor.csv", [dict(row, assumption_1=size) for row, size in zip(own, sizes)])
-        for role in ("main", "measured"):
-            folder.play("bounds", role, rule)
+        for group in ("main", "measured"):
+            folder.group(group, rule)
     picture, tables = bounds.draw(load(folder.save()))
     row = tables["_assumption_1"].iloc[0]
     assert list(tables["_assumption_1"].rule) == ["three_factor"] and (row.n, row.evaluations_end) == (3, 4)
@@ -191,7 +190,7 @@ def test_table1_gives_three_units_and_says_which_fits(results):
 def test_a_task_and_a_rule_of_the_users_own_have_their_column_and_line(tmp_path):
     folder = ResultsFolder(tmp_path / "r")
     folder.run("m", "my_task", "my_rule", ends("m", 3))
-    folder.play("figure3", "main", "m")
+    folder.group("main", "m")
     picture, tables = figure3.draw(load(folder.save()))
     assert [axis.get_title() for axis in picture.axes][-1] == "my_task"
     assert picture.axes[-1].lines[0].get_label() == "my_rule (n = 3)" and set(tables[""].group) == {"my_rule"}

@@ -21,7 +21,7 @@ def test_names_and_roles_are_read_without_matplotlib():
         "import sys, figures; print(figures.known_figures()['figure12'], {'matplotlib', 'pandas'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=str(HOME), capture_output=True, text=True)
-    assert done.stdout.strip() == "('rates', 'triple') set()", done.stderr
+    assert done.stdout.strip() == "('learning_rates', 'triple') set()", done.stderr
 
 
 @pytest.mark.parametrize("text", ["ROLES = role_of_all()\ndef draw(results): pass\n", "ROLES = (\n"])

@@ -23,27 +23,27 @@ HOME = Path(__file__).resolve().parents[2]
 def folder(tmp_path):
     made = ResultsFolder(tmp_path / "r")
     made.run("b", "seq_mnist", "bptt", ends("b", 3))
-    made.play("figure3", "main", "b")
+    made.group("main", "b")
     return made
 
 
 def test_a_missing_run_is_lost_with_its_last_words_and_the_others_stay(folder):
-    folder.play("figure3", "main", "gone", "broken")
+    folder.group("main", "gone", "broken")
     (folder.root / "logs").mkdir()
     (folder.root / "logs" / "gone.log").write_text("starting\nout of memory\n\n")
     folder.run("broken", "seq_mnist", "three_factor", ends("x", 3))
     (folder.root / "runs" / "broken" / "summary.json").write_text("{")
     results = runs.load(folder.save())
     assert results.lost["gone"] == "out of memory" and "is not JSON" in results.lost["broken"]
-    assert set(runs.runs(results, "figure3", "main").ensemble) == {"b"}
+    assert set(runs.runs(results, "main").ensemble) == {"b"}
 
 
-def test_a_role_that_nobody_plays_is_an_empty_table_with_columns(folder):
+def test_a_group_without_runs_is_an_empty_table_with_columns(folder):
     results = runs.load(folder.save())
-    for table in (runs.runs(results, "figure5", "scheduled"), runs.runs(results, "figure4", "main")):
+    for table in (runs.runs(results, "scheduled"), runs.runs(results, "adam", "triple")):
         assert table.empty and list(table.columns[:3]) == runs.KEY
-    empty = runs.measures(results, "figure3", "main", "spectrum.csv", ["rank", "eigenvalue"])
-    assert empty.empty and "rank" in empty and run_values(results, "figure7", "main", "slope_200").empty
+    empty = runs.measures(results, "main", "spectrum.csv", ["rank", "eigenvalue"])
+    assert empty.empty and "rank" in empty and run_values(results, "measured", "slope_200").empty
 
 
 def test_a_column_that_a_run_lacks_is_nan(folder):
@@ -51,8 +51,8 @@ def test_a_column_that_a_run_lacks_is_nan(folder):
         path = folder.root / "runs" / "b" / file
         pd.read_csv(str(path)).drop(columns=["rho_W_h", "fixed_noise_gap"]).to_csv(str(path), index=False)
     results = runs.load(folder.save())
-    assert runs.runs(results, "figure3", "main").end_rho_W_h.isna().all()
-    assert run_values(results, "figure3", "main", "rho").value.isna().all()
+    assert runs.runs(results, "main").end_rho_W_h.isna().all()
+    assert run_values(results, "main", "rho").value.isna().all()
 
 
 def test_the_end_of_training_is_the_runs_own_window_of_regular_evaluations_for_every_measure(tmp_path):
@@ -65,12 +65,12 @@ def test_the_end_of_training_is_the_runs_own_window_of_regular_evaluations_for_e
     rows = history[["seed", "learning_rate", "iteration"]]
     measure(run, "relative_flatness.csv", rows.assign(relative_flatness=history.eigenvalue))
     measure(run, "alignment.csv", rows.assign(top=5, error_alignment=history.eigenvalue))
-    folder.play("bounds", "main", "t")
+    folder.group("main", "t")
     results = runs.load(folder.save())
     end = np.array([2000.0, 2001.0])  # the median of iterations 1500, 2000 and 2500; the last is 2750
     for name in ("training_performance", "rho", "relative_flatness", "error_alignment_5"):
-        assert list(run_values(results, "bounds", "main", name).value) == list(end), name
-    assert list(run_values(results, "bounds", "main", "bound_ratio").value) == pytest.approx(0.01 * end**2)
+        assert list(run_values(results, "main", name).value) == list(end), name
+    assert list(run_values(results, "main", "bound_ratio").value) == pytest.approx(0.01 * end**2)
     table = bounds.draw(results)[1][""]
     assert list(table.evaluations_end) == [6] and list(table.evaluations_all) == [24]
 
@@ -80,15 +80,15 @@ def test_a_decaying_learning_rate_is_that_of_the_evaluation(tmp_path):
     points = [dict(eigenvalue=500.0, gap=0.1, rho=-0.5)] * 2
     settings = {"decay_factor": 0.5, "decay_every": 1000, "window": 4}
     folder.run("t", "seq_mnist", "three_factor", points, **settings)
-    folder.play("bounds", "main", "t")
+    folder.group("main", "t")
     results = runs.load(folder.save())
-    history = runs.histories(results, "bounds", "main")
+    history = runs.histories(results, "main")
     config = Config(**{**dict.fromkeys(Config._fields), **settings})
     assert list(history.current_learning_rate) == [
         0.01 * learning_rate_factor(config, iteration) for iteration in history.iteration
     ]
     # at the end iterations 2000 to 2750, a quarter of the first rate: the product is a quarter of 500 * 0.01 * 0.5
-    assert list(run_values(results, "bounds", "main", "bound_ratio").value) == [0.625] * 2
+    assert list(run_values(results, "main", "bound_ratio").value) == [0.625] * 2
     row = bounds.draw(results)[1][""].iloc[0]
     assert (row.beyond_1_over_eta_end, row.beyond_2_over_eta_end, row.beyond_1_over_rho_eta_end) == (1, 0, 0)
 
@@ -107,9 +107,9 @@ def test_measures_by_their_top(folder):
         [dict(key, top=t, iteration=250 * i, error_alignment=t * i) for t in (5, 10) for i in range(12)],
     )
     results = runs.load(folder.save())
-    value = {name: run_values(results, "figure3", "main", name).value.iloc[0] for name in ("slope_50", "slope_200")}
+    value = {name: run_values(results, "main", name).value.iloc[0] for name in ("slope_50", "slope_200")}
     assert value == {"slope_50": 51, "slope_200": 201}
-    table = run_values(results, "figure3", "main", "error_alignment_10")
+    table = run_values(results, "main", "error_alignment_10")
     assert table.value.iloc[0] == 10 * 6.5 and table.value.isna().sum() == 2  # the other runs were not measured
 
 
@@ -121,11 +121,11 @@ def test_early_stopping_takes_the_first_evaluation_at_the_target(tmp_path):
     history["test_performance"] = np.where(history.seed == 0, history.iteration / 2000.0, 0.5)
     history["training_performance"] = history.iteration / 1000.0
     history.to_csv(str(run / "history.csv"), index=False)
-    folder.play("table1", "early", "b", "t")
+    folder.group("early", "b", "t")
     results = runs.load(folder.save())
-    taken = early_stopped(results, "table1", "early")
+    taken = early_stopped(results, "early")
     assert list(taken.seed) == [0] and list(taken.iteration) == [1250] and taken.target.iloc[0] == pytest.approx(0.6)
-    table = run_values(results, "table1", "early", "early_gap").set_index(["rule", "seed"])
+    table = run_values(results, "early", "early_gap").set_index(["rule", "seed"])
     assert table.end_training_performance["bptt", 0] == 1.25
 
 

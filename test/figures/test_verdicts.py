@@ -15,7 +15,7 @@ PUBLISHED = verdicts.read_published()
 
 def rows(results, **only):
     """The judged claims of the figures that have runs, those alone in which each column has the value given."""
-    claims = [claim for claim in PUBLISHED["claims"] if claim["figure"] in results.figures]
+    claims = [claim for claim in PUBLISHED["claims"] if claim["groups"][0][0].split(":")[0] in results.groups]
     table = pd.DataFrame(verdicts.judged(results, {**PUBLISHED, "claims": claims}))
     for column, value in only.items():
         table = table[table[column] == value]
@@ -26,7 +26,7 @@ def two_rules(tmp_path, n=12, task="seq_mnist", figure="figure3", reduced=False,
     folder = ResultsFolder(tmp_path / "r", reduced=reduced)
     folder.run("b", task, "bptt", ends("b", n, **(bptt or {})))
     folder.run("t", task, "three_factor", ends("t", n, **(three or {})), **lost)
-    folder.play(figure, "main", "b", "t")
+    folder.group("main", "b", "t")
     return load(folder.save())
 
 
@@ -130,7 +130,7 @@ def test_runs_that_ended_at_their_cap_are_counted_where_they_have_a_value(tmp_pa
     folder = ResultsFolder(tmp_path / "measured")
     run = folder.run("t", "seq_mnist", "three_factor", ends("t", 6), capped=range(6))
     measure(run, "power_law.csv", [dict(seed=0, learning_rate=0.01, top=200, l2="with", slope=1.0)])
-    folder.play("figure7", "main", "t")
+    folder.group("measured", "t")
     row = rows(load(folder.save()), claim="spectrum_steeper", task="seq_mnist").iloc[0]
     assert (row.n_first, row.capped_first) == (1, 1)
 
@@ -159,7 +159,7 @@ def test_two_measures_of_the_same_runs_are_compared_in_pairs(tmp_path):
     own = [dict(seed=seed, learning_rate=0.01, iteration=2750, top=5) for seed in range(9)]
     pairs = [dict(gradient_alignment=size, error_alignment=size - 0.001 * (k + 1)) for k, size in enumerate(sizes)]
     measure(run, "alignment.csv", [dict(row, **pair) for row, pair in zip(own, pairs)])
-    folder.play("figure10", "main", "t")
+    folder.group("measured", "t")
     row = rows(load(folder.save()), claim="error_not_aligned", task="seq_mnist").iloc[0]
     assert row.p == pytest.approx(2 / 2**8) and (row.effect, row.low, row.high) == (1, 1, 1)
     assert row.test == "Wilcoxon signed rank" and "the same 8 runs" in row.detail and row.verdict == "reproduced"
@@ -170,7 +170,7 @@ def test_correlation_is_pooled_and_within(tmp_path):
     points = [dict(eigenvalue=10.0 ** (k / 5), gap=0.01 * k + 0.003 * (-1) ** k) for k in range(24)]
     folder.run("b", "seq_mnist", "bptt", points[:12])
     folder.run("t", "seq_mnist", "three_factor", points[12:])
-    folder.play("figure2", "main", "b", "t")
+    folder.group("main", "b", "t")
     row = rows(load(folder.save()), claim="gap_follows_curvature", task="seq_mnist").iloc[0]
     x, y = np.log10([p["eigenvalue"] for p in points]), [p["gap"] for p in points]
     assert row.effect == pytest.approx(stats.spearmanr(x, y)[0]) and row.verdict == "reproduced"
@@ -185,7 +185,7 @@ def test_similar_is_equivalence_and_nearness(tmp_path, scaled, expected):
     folder = ResultsFolder(tmp_path / "r")
     for rule, eigenvalue in (("bptt", 100.0), ("three_factor", 1000.0), ("scaled_bptt", scaled)):
         folder.run(rule, "seq_mnist", rule, ends(rule, 10, eigenvalue=eigenvalue))
-        folder.play("figure4", "main", rule)
+        folder.group("main", rule)
     row = rows(load(folder.save()), claim="step_length_explains", task="seq_mnist").iloc[0]
     assert row.verdict == expected
     # within a factor of 2 but nearer to BPTT
@@ -202,7 +202,7 @@ def test_a_published_number_is_held_to_its_range(tmp_path, accuracy, expected):
     folder = ResultsFolder(tmp_path / "r")
     spread = np.linspace(-0.03, 0.03, 6)
     folder.run("t", "seq_mnist", "three_factor", [dict(eigenvalue=9.0, gap=0.1, training=accuracy + s) for s in spread])
-    folder.play("figure4", "main", "t")
+    folder.group("main", "t")
     assert rows(load(folder.save()), claim="three_factor_accuracy").iloc[0].verdict == expected
 
 
@@ -220,9 +220,9 @@ def test_thresholds_convergence_and_comparability(tmp_path):
     folder.run("s", "seq_mnist", "scaled_bptt", [dict(j, training=j["gap"]) for j in jitter])
     folder.run("b", "delayed_match", "bptt", ends("b", 8, training=1.0))
     folder.run("t", "delayed_match", "three_factor", ends("t", 8, training=0.7, converged=False))
-    folder.play("figure4", "main", "s")
-    folder.play("figure2", "main", "b", "t")
-    folder.play("figure3", "main", "b", "t")
+    folder.group("main", "s")
+    folder.group("main", "b", "t")
+    folder.group("main", "b", "t")
     results = load(folder.save())
     assert rows(results, claim="scaled_bptt_accuracy").iloc[0].verdict == "reproduced"
     assert rows(results, claim="comparable_training", task="delayed_match").iloc[0].verdict == "not reproduced"
@@ -240,7 +240,7 @@ def within_the_bound(tmp_path, eigenvalues, **lost):
     """The verdict on BPTT runs at a rate of 0.01, whose bound is an eigenvalue of 100."""
     folder = ResultsFolder(tmp_path / "r")
     folder.run("b", "seq_mnist", "bptt", [dict(eigenvalue=e, gap=0.1, rho=0.1) for e in eigenvalues], **lost)
-    folder.play("bounds", "main", "b")
+    folder.group("main", "b")
     return rows(load(folder.save()), claim="within_the_bound", task="seq_mnist", groups="BPTT").iloc[0]
 
 
@@ -269,7 +269,7 @@ def test_the_interval_of_a_share_holds_it_in_95_per_cent_on_either_side():
 def test_bounds_of_approximate_rules_are_widened_by_rho(tmp_path):
     folder = ResultsFolder(tmp_path / "r")
     folder.run("t", "seq_mnist", "three_factor", ends("t", 20, eigenvalue=300.0, rho=-0.1), rates=(0.01,))
-    folder.play("bounds", "main", "t")
+    folder.group("main", "t")
     table = rows(load(folder.save()), claim="within_the_bound", task="seq_mnist").set_index("groups")
     assert table.verdict["Three-factor"] == "reproduced"
     assert table.mean_first["Three-factor"] == pytest.approx(0.3, rel=0.2)
@@ -279,7 +279,7 @@ def test_a_role_named_elsewhere_is_found_and_the_tables_are_the_same_bytes_twice
     folder = ResultsFolder(tmp_path / "r")
     folder.run("b", "seq_mnist", "bptt", ends("b", 8), hessian_of="W_x")
     folder.run("t", "seq_mnist", "three_factor", ends("t", 8, eigenvalue=900.0), hessian_of="W_x")
-    folder.play("verdicts", "input_weights", "b", "t")
+    folder.group("input_weights", "b", "t")
     root = folder.save()
     for name in ("one", "two"):
         assert main(["verdicts", str(root), str(tmp_path / name)]) == 0
@@ -295,11 +295,11 @@ def test_a_verdict_from_the_same_runs_as_mains_says_so(tmp_path):
     folder = ResultsFolder(tmp_path / "r")
     for name, rule in (("b", "bptt"), ("t", "three_factor"), ("more", "three_factor"), ("m", "mdgl")):
         folder.run(name, "seq_mnist", rule, ends(name, 6))
-        folder.play("figure3", "main", name)
+        folder.group("main", name)
     folder.run("own", "delayed_match", "bptt", ends("own", 6))
     folder.run("o", "delayed_match", "three_factor", ends("o", 6))
-    folder.play("figure3", "main", "o")
-    folder.play("claims", "test_chosen", "b", "t", "own", "o")
+    folder.group("main", "o")
+    folder.group("test_chosen", "b", "t", "own", "o")
     table = pd.DataFrame(verdicts.judged(load(folder.save()), PUBLISHED))
     detail = table[table.claim == "test_chosen_curvature"].set_index("task").detail
     both = "Three-factor (test chosen): the same runs as main, 6 of its 12; BPTT (test chosen): the same runs as main"
