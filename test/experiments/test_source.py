@@ -87,6 +87,12 @@ def test_what_is_computed_counts(old, new):
     assert syntax(ATTENUATED.replace(old, new)) != syntax(ATTENUATED)
 
 
+def test_what_a_parameter_is_said_to_be_does_not_count():
+    """Its value is in the configuration."""
+    task = "class Parameters(NamedTuple):\n    units: int = Parameter(30, 'paper', 'help')\n\n\nx = 1\n"
+    assert syntax(task.replace("help", "better help")) == syntax(task) != syntax(task.replace("x = 1", "x = 2"))
+
+
 def test_a_string_that_documents_nothing_counts():
     assert syntax("x = 1\n'text'") != syntax("x = 1\n'other'") != syntax("x = 1")
 
