@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 from explicit import errors, random_problem, rates
 
+from experiments.plan.experiment_file import read_plan
+
 HOME = Path(__file__).resolve().parents[1]
 
 
 def printed(path):
     """The code block of the README that begins with the comment `# <path>`."""
-    blocks = re.findall(r"```python\n(.*?)```", (HOME / "README.md").read_text(), flags=re.DOTALL)
+    blocks = re.findall(r"```(?:python|yaml)\n(.*?)```", (HOME / "README.md").read_text(), flags=re.DOTALL)
     return next(block for block in blocks if block.startswith(f"# {path}\n"))
 
 
@@ -89,3 +91,10 @@ def test_own_task_is_trained_swept_and_measured(copy):
     run(copy, "experiments.measure", str(folder), "--measure", "spectrum,relative_flatness")
     spectrum = (folder / "spectrum.csv").read_text().splitlines()
     assert len(spectrum) == 1 + 2 * 200 and (folder / "relative_flatness.csv").exists()
+
+
+def test_own_experiment_file_varies_what_it_says(tmp_path):
+    (tmp_path / "mine.yaml").write_text(printed("mine.yaml"))
+    plan = read_plan(tmp_path / "mine.yaml")
+    kinds = [one["kind"] for one in plan.specifications.values()]
+    assert kinds == ["main"] + ["alone"] * 4 + ["random"] * 5 and len(plan.blocks) == len(kinds)

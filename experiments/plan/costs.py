@@ -103,8 +103,11 @@ def _parts(plan: Plan, figures: List[str]) -> List[Tuple[str, List[str]]]:
     drawn = {group for groups in plan.figures.values() for group in groups}
     parts = sorted(shown, key=lambda part: figure_order(part[0]))
     parts += [(group, blocks) for group, blocks in plan.groups.items() if group not in drawn]
-    named = {block for _, blocks in parts for block in blocks}
-    return parts + [(block, [block]) for block in plan.blocks if block not in named]
+    named, others = {block for _, blocks in parts for block in blocks}, defaultdict(list)
+    for block in plan.blocks:
+        if block not in named:
+            others[plan.specifications.get(block, {"of": block})["of"]].append(block)
+    return parts + list(others.items())
 
 
 def main(arguments: Optional[List[str]] = None) -> None:
