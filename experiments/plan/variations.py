@@ -22,7 +22,7 @@ from experiments.plan.config import ConfigError
 from experiments.plan.settings import SETTINGS
 from tasks import task_parameters
 
-BLOCK_KEYS = ("learning_rates", "learning_rate_multiple", "decays")  # of a block's keys, those that can be varied
+BLOCK_KEYS = ("learning_rates", "learning_rate_of", "learning_rate_multiple", "decays")  # that can be varied
 Levels = Dict[str, Dict[str, Dict[str, Any]]]  # {choice: {level: {what it changes: value}}}
 
 
