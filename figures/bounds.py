@@ -18,9 +18,10 @@ from figures.curves import (
     mean_curve,
     styles_of,
 )
+from figures.labels import rule_label, rule_order, truncated_steps
 from figures.measures import bound_products, step_lengths
 from figures.runs import KEY, Results, histories, measures, with_rules
-from figures.style import panels, rule_label, rule_order, rule_style, task_columns, truncated_steps
+from figures.style import panels, rule_style, task_columns
 
 ROLES = ("main", "measured")
 TITLE = "Theorem 1's bounds over the eigenvalue curves"

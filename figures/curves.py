@@ -13,9 +13,10 @@ from matplotlib.ticker import MaxNLocator
 
 from figures import statistics
 from figures.gaps import gap_label, gaps, training_text
+from figures.labels import rule_order
 from figures.measures import curvature_and_gap
 from figures.runs import KEY, Results, histories, with_rules
-from figures.style import empty, legend, lost_remark, panels, positive, rule_order, rule_style, task_columns
+from figures.style import empty, legend, lost_remark, panels, positive, rule_style, task_columns
 
 CURVE_COLUMNS = ["task", "group", "iteration", "n", "held", "mean", "low", "high"]
 CURVE_CAPTION = (

@@ -4,8 +4,9 @@ import pandas as pd
 
 from figures.curves import CURVE_CAPTION, CURVE_COLUMNS, LOG_CAPTION, eigenvalue_panel, scatter
 from figures.gaps import ended, gap_label
+from figures.labels import rule_label
 from figures.runs import Results, histories
-from figures.style import STEP_RULES, panels, rule_label, rule_style, task_columns
+from figures.style import STEP_RULES, panels, rule_style, task_columns
 
 ROLES = ("learning_rates", "triple")
 TITLE = "Within one rule, and Figure 4 at three times the learning rate"

@@ -1,8 +1,8 @@
 """Figure 9: truncated BPTT; Trunc X leaves X time steps out."""
 
 from figures.curves import CURVE_CAPTION, LOG_CAPTION, eigenvalue_figure
+from figures.labels import truncated_steps
 from figures.runs import Results
-from figures.style import truncated_steps
 
 ROLES = ("main", "truncated")
 TITLE = "Truncated BPTT"

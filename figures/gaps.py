@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from figures.labels import rule_order, truncated_steps
 from figures.measures import finite
 from figures.runs import KEY, Results, runs
-from figures.style import rule_order, truncated_steps
 
 RUN_COLUMNS = ["task", "group", "rule", *KEY, "status", "end_eigenvalue", "end_gap", "end_loss_gap"]
 RUN_COLUMNS += ["end_fixed_noise_gap", "end_training_performance"]

@@ -18,8 +18,8 @@ import pandas as pd
 
 from experiments.plan.settings import COMPARED
 from figures import known_figures
+from figures.labels import rule_label, rule_order, task_label
 from figures.runs import SETTINGS, Results, RunsError, ensemble_names, runs
-from figures.style import rule_label, rule_order, task_label
 from figures.verdicts import read_published
 
 TEMPLATE = Path(__file__).with_suffix(".html.j2")

@@ -1,6 +1,5 @@
 """The look that all figures share: one colour a rule, everywhere, from a palette safe for colour-blind readers."""
 
-import re
 from pathlib import Path
 from typing import Dict, Iterable, List
 
@@ -13,59 +12,29 @@ import matplotlib.pyplot as plt  # noqa: E402  (the backend comes first)
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter  # noqa: E402
 from matplotlib.transforms import ScaledTranslation  # noqa: E402
 
-# Okabe and Ito (2008); rule -> (label in the paper, colour)
-RULES = {
-    "bptt": ("BPTT", "#000000"),
-    "three_factor": ("Three-factor", "#D55E00"),
-    "rflo": ("RF Three-factor", "#E69F00"),
-    "mdgl": ("MDGL", "#009E73"),
-    "scaled_bptt": ("Three-factor, theory", "#0072B2"),
+from figures.labels import TASKS, rule_label, task_label, truncated_steps  # noqa: E402
+
+# Okabe and Ito (2008)
+COLOURS = {
+    "bptt": "#000000",
+    "three_factor": "#D55E00",
+    "rflo": "#E69F00",
+    "mdgl": "#009E73",
+    "scaled_bptt": "#0072B2",
 }
 STEP_RULES = ("bptt", "three_factor", "scaled_bptt")  # those that Figures 4, 6 and 12 C compare
 TRUNCATED = "#56B4E9"
 SECOND_COLOUR = "#CC79A7"  # a rule's second condition (scheduled learning rate)
-TASKS = {
-    "seq_mnist": "Sequential MNIST",
-    "pattern_generation": "Pattern generation",
-    "delayed_match": "Delayed match to sample",
-}
 DASHES = ["-", "--", ":", "-."]
 WARNING = "#AA0000"
-
-
-def truncated_steps(rule: str) -> int:
-    """X of `truncated_bptt(X)`; 0 for any other rule."""
-    found = re.match(r"truncated_bptt\((\d+)\)$", rule)
-    return int(found.group(1)) if found else 0
-
-
-def rule_label(rule: str) -> str:
-    """The paper's name of a rule; a rule that is not the paper's keeps its own."""
-    return f"Trunc {truncated_steps(rule)}" if truncated_steps(rule) else RULES.get(rule, (rule,))[0]
 
 
 def rule_style(rule: str, among: Iterable[str] = ()) -> dict:
     """Label, colour, dashes of a rule's line. among: the panel's rules; truncations differ by dashes."""
     truncations = sorted((other for other in set(among) if truncated_steps(other)), key=truncated_steps)
     dashes = DASHES[truncations.index(rule) % len(DASHES)] if rule in truncations else "-"
-    colour = TRUNCATED if truncated_steps(rule) else RULES.get(rule, (rule, "#777777"))[1]
+    colour = TRUNCATED if truncated_steps(rule) else COLOURS.get(rule, "#777777")
     return {"label": rule_label(rule), "color": colour, "linestyle": dashes}
-
-
-def rule_order(rule: str) -> tuple:
-    """Sorting key: the paper's rules in its figures' order, then truncations by length, then the others by name."""
-    names = list(RULES)
-    return (names.index(rule) if rule in names else len(names), truncated_steps(rule), rule)
-
-
-def group_label(role: str, rule: str) -> str:
-    """What a group of runs is called: the rule, and its role where that is not the usual one."""
-    return rule_label(rule) if role == "main" else f"{rule_label(rule)} ({role.replace('_', ' ')})"
-
-
-def task_label(task: str) -> str:
-    """The paper's name of a task; a task that is not the paper's keeps its own."""
-    return TASKS.get(task, task)
 
 
 def task_columns(tasks: Iterable[str]) -> List[str]:

@@ -20,9 +20,9 @@ import pandas as pd
 
 from figures import statistics
 from figures.kinds import COMPARING, KINDS, POOLED, Group, comparable_margin, performances
+from figures.labels import group_label, task_label
 from figures.measures import finite, run_values
 from figures.runs import KEY, Results, runs
-from figures.style import group_label, task_label
 
 PUBLISHED = Path(__file__).resolve().parents[1] / "experiments" / "published.json"
 NO_VERDICT = "no verdict (reduced)"

@@ -127,11 +127,11 @@ def test_histograms_have_a_line_at_each_mean(results):
 
 
 def test_a_rule_has_one_colour_and_truncations_differ_by_dashes():
-    colours = [style.rule_style(rule)["color"] for rule in style.RULES] + [style.TRUNCATED, style.SECOND_COLOUR]
+    colours = [style.rule_style(rule)["color"] for rule in style.COLOURS] + [style.TRUNCATED, style.SECOND_COLOUR]
     assert len(set(colours)) == len(colours)
     rules = ["truncated_bptt(21)", "bptt", "truncated_bptt(7)"]
     assert [style.rule_style(rule, rules)["linestyle"] for rule in rules] == ["--", "-", "-"]
-    assert style.rule_style("mine")["label"] == "mine" and style.rule_label("truncated_bptt(7)") == "Trunc 7"
+    assert style.rule_style("mine")["label"] == "mine" and labels.rule_label("truncated_bptt(7)") == "Trunc 7"
 
 
 def test_figure7_recovers_the_decay_of_the_spectra(results):
