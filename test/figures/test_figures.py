@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 from synthetic import ResultsFolder, complete, ends, measure
 
-from figures import bounds, curves, figure2, figure3, figure5, figure7, known_figures, style, table1
+from figures import bounds, curves, figure2, figure3, figure5, figure7, known_figures, labels, style, table1
 from figures.__main__ import main
 from figures.runs import load
 
