@@ -57,11 +57,11 @@ def deviation_allowed(problem, gradient):
 
     First order: |err| |dA| over the cosine between a and b; twice that, and what central differences are good for.
     """
-    err = float(outputs_of(problem) - problem.y)
+    err = (outputs_of(problem) - problem.y).item()
 
     def of_output(W_h):
         at = problem._replace(W_h=off_diagonal(W_h))
-        return gradient(W_h) / float(outputs_of(at) - at.y)
+        return gradient(W_h) / (outputs_of(at) - at.y).item()
 
     second = np.linalg.norm(jacobian(of_output, problem.W_h), 2)
     a, b = of_output(problem.W_h).ravel(), exact_gradient(problem)(problem.W_h).ravel() / err
