@@ -4,11 +4,13 @@
 #   ./run_all.sh [quick] [OPTION...]          every figure and table, reduced -> results/quick/
 #   ./run_all.sh full [FIGURE...] [OPTION...] the paper at its published size -> results/full/
 #   ./run_all.sh FILE.yaml [OPTION...]        an experiment file of your own -> results/FILE/
-#   ./run_all.sh environment                  makes the environment in .venv/ and prints the path of its Python
+#   ./run_all.sh environment                  makes the environment and prints the path of its Python
 #   ./run_all.sh quick --help                 all options; what stands after -- goes to Snakemake
 #
-# The environment is Python 3.7 with requirements.txt, hash-checked. Python comes from $PYTHON37, python3.7 on the PATH,
-# a pyenv version, or uv. In the image, $BIOLHESS_PYTHON names the image's own and nothing is installed.
+# The environment is Python 3.7 with requirements.txt, hash-checked, in .venv/. Python comes from $PYTHON37, the PATH, a
+# pyenv version, or uv. In the image, $BIOLHESS_PYTHON names the image's own and nothing is installed.
+# Where TensorFlow 1.14 cannot run, or with BIOLHESS_TENSORFLOW=2, it is Python 3.11 to 3.13 ($PYTHON_TF2) with
+# requirements-tf2.txt in .venv-tf2/. Such results are kept apart, in results/quick-tf2/ and the like.
 set -euo pipefail
 case ${1:-} in # an experiment file's path begins where we were called
   /*) ;;
@@ -18,57 +20,92 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 fail() { echo "run_all.sh: $1" >&2; exit "${2:-2}"; }
 
-preflight() {
-  local machine; machine=$(uname -m)
-  [[ $machine == x86_64 ]] || fail "this machine is $machine; TensorFlow 1.14 exists for x86-64 only"
-  grep -qsw avx "${CPUINFO:-/proc/cpuinfo}" ||
-    fail "this processor has no AVX, which TensorFlow 1.14 needs (emulated x86 on Arm lacks it)"
+check_results() {
   { mkdir -p results && [[ -w results ]]; } 2>/dev/null || fail "results/ in $PWD cannot be written by user $(id -u)"
 }
 
-is_python37() { "$1" -c 'import sys, venv; sys.exit(sys.version_info[:2] != (3, 7))' >/dev/null 2>&1; }
-
-find_python37() {
-  local candidate
-  for candidate in "${PYTHON37:-}" python3.7 "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/3.7.*/bin/python3.7; do
-    if [[ -n $candidate ]] && is_python37 "$candidate"; then echo "$candidate"; return; fi
-  done
-  if command -v uv >/dev/null && uv python install --quiet 3.7 >&2; then uv python find 3.7; return; fi
-  fail "no Python 3.7 found: use the Docker image (README.md), or install it with pyenv (pyenv install 3.7) or uv, \
-or name one in PYTHON37"
+# Why TensorFlow 1.14 cannot run on this machine; nothing if it can.
+obstacle_of_machine() {
+  local machine; machine=$(uname -m)
+  [[ $machine == x86_64 ]] || echo "this machine is $machine, and TensorFlow 1.14 exists for x86-64 only"
 }
 
-is_complete() { [[ -x .venv/bin/python && -f .venv/stamp && $(<.venv/stamp) == "$1" ]]; }
+# Of any version that is published.
+check_avx() {
+  [[ $(uname -m) != x86_64 ]] || grep -qsw avx "${CPUINFO:-/proc/cpuinfo}" ||
+    fail "this processor has no AVX, which TensorFlow 1.14 and 2 need on x86-64 (emulated x86 on Arm lacks it)"
+}
 
-# .venv/ holds the stamp, the checksum of requirements.txt, only when everything is installed.
+# is_python CANDIDATE VERSION...: whether it is a Python of one of these versions that can make an environment.
+is_python() {
+  local code='import sys, venv, ensurepip; sys.exit("%d.%d" % sys.version_info[:2] not in sys.argv[1:])'
+  "$1" -c "$code" "${@:2}" >/dev/null 2>&1
+}
+
+# find_python NAMED VERSION...: a Python of one of these versions; the named one comes first.
+find_python() {
+  local candidate candidates=("$1") version
+  shift
+  for version in "$@"; do
+    candidates+=("python$version" "${PYENV_ROOT:-${HOME:-}/.pyenv}/versions/$version".*/bin/"python$version")
+  done
+  for candidate in "${candidates[@]}"; do
+    if [[ -n $candidate ]] && is_python "$candidate" "$@"; then echo "$candidate"; return; fi
+  done
+  command -v uv >/dev/null && uv python install --quiet "$1" >&2 && uv python find "$1"
+}
+
+is_complete() { [[ -x $venv/bin/python && -f $venv/stamp && $(<"$venv/stamp") == "$(sha256sum <"$requirements")" ]]; }
+
+# TensorFlow 1.14, the reference, or 2: sets venv, requirements, and base, the Python that can make the environment.
+choose_environment() {
+  local obstacle="" wish=${BIOLHESS_TENSORFLOW:-}
+  [[ $wish =~ ^[12]?$ ]] || fail "BIOLHESS_TENSORFLOW is $wish; expected 1 or 2"
+  base=""
+  if [[ $wish != 2 ]]; then
+    venv=.venv requirements=requirements.txt megabytes=200
+    obstacle=$(obstacle_of_machine)
+    if [[ -z $obstacle ]]; then
+      if is_complete || base=$(find_python "${PYTHON37:-}" 3.7); then return; fi
+      obstacle="no Python 3.7 found: use the Docker image (README.md), or install it with pyenv (pyenv install 3.7) \
+or uv, or name one in PYTHON37"
+    fi
+    [[ $wish != 1 ]] || fail "$obstacle"
+  fi
+  venv=.venv-tf2 requirements=requirements-tf2.txt megabytes=700
+  is_complete || base=$(find_python "${PYTHON_TF2:-}" 3.12 3.13 3.11) ||
+    fail "${obstacle:+$obstacle; }for TensorFlow 2, no Python 3.11 to 3.13 found: install one with pyenv or uv, \
+or name one in PYTHON_TF2"
+  [[ -z $obstacle ]] || echo "run_all.sh: TensorFlow 2 instead of 1.14, results in results/*-tf2/: $obstacle" >&2
+}
+
+# The environment's folder holds the stamp, the checksum of its requirements, only when everything is installed.
 make_environment() {
-  local wanted; wanted=$(sha256sum <requirements.txt)
-  is_complete "$wanted" && return
-  exec 9>.venv.lock
+  is_complete && return
+  exec 9>"$venv.lock"
   flock -n 9 || { echo "waiting for another installation in $PWD to end" >&2; flock 9; }
-  is_complete "$wanted" && { exec 9>&-; return; }
-  local base; base=$(find_python37)
-  echo "making the environment in .venv with $base (about 200 MB to download, a minute or two)" >&2
-  rm -f .venv/stamp # first, lest a removal cut short leave it beside half an environment
-  rm -rf .venv
-  "$base" -m venv .venv >&2 || fail "$base cannot make a virtual environment" 1
-  install_requirements .venv/bin/python
-  echo "$wanted" >.venv/stamp
+  is_complete && { exec 9>&-; return; }
+  echo "making the environment in $venv with $base (about $megabytes MB to download, a few minutes)" >&2
+  rm -f "$venv/stamp" # first, lest a removal cut short leave it beside half an environment
+  rm -rf "$venv"
+  "$base" -m venv "$venv" >&2 || fail "$base cannot make a virtual environment" 1
+  install_requirements "$venv/bin/python" "$requirements"
+  sha256sum <"$requirements" >"$venv/stamp"
   echo "environment ready" >&2
   exec 9>&-
 }
 
 # The installers first, pinned and hash-checked like the rest: four packages are built from source with them
-# (snakemake reads its version with tomli).
+# (snakemake reads its version with tomli), one beside TensorFlow 2.
 install_requirements() {
-  local python=$1 tools; tools=$(mktemp)
-  awk '/^[a-z]/ { keep = /^(pip|setuptools|tomli|wheel)==/ } keep' requirements.txt >"$tools"
+  local python=$1 requirements=$2 tools; tools=$(mktemp)
+  awk '/^[a-z]/ { keep = /^(pip|setuptools|tomli|wheel)==/ } keep' "$requirements" >"$tools"
   local install=("$python" -m pip install --quiet --disable-pip-version-check --no-cache-dir --no-deps --require-hashes)
   echo "  1/2 the installers" >&2
   "${install[@]}" -r "$tools" >&2 || fail "installing the installers failed (above)" 1
   rm -f "$tools"
-  echo "  2/2 everything in requirements.txt" >&2
-  "${install[@]}" --no-build-isolation -r requirements.txt >&2 || fail "installing requirements.txt failed (above)" 1
+  echo "  2/2 everything in $requirements" >&2
+  "${install[@]}" --no-build-isolation -r "$requirements" >&2 || fail "installing $requirements failed (above)" 1
 }
 
 writable_home() {
@@ -77,14 +114,19 @@ writable_home() {
 }
 
 case ${1:-quick} in
-  -h | --help) sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit ;;
-  install-requirements) install_requirements "$2"; exit ;; # the Dockerfile's
+  -h | --help) sed -n '2,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit ;;
+  install-requirements) install_requirements "$2" requirements.txt; exit ;; # the Dockerfile's
 esac
 
-preflight
+check_results
+check_avx
 unset PYTHONHOME PYTHONPATH # another environment's packages would come before ours
 python=${BIOLHESS_PYTHON:-}
-if [[ -z $python ]]; then make_environment; python=$PWD/.venv/bin/python; fi
+if [[ -z $python ]]; then
+  choose_environment
+  make_environment
+  python=$PWD/$venv/bin/python
+fi
 if [[ ${1:-} == environment ]]; then echo "$python"; exit; fi
 
 writable_home

@@ -151,7 +151,6 @@ def inspect(brought: Brought, settings: Settings) -> Dict[str, np.ndarray]:
     from models.cells import make_cell
     from models.network import Batch, Network, plain_loss
 
-    tf.logging.set_verbosity(tf.logging.ERROR)
     loss, last_only = LOSSES[settings.loss]
     steps, units = brought.x.shape[1], brought.weights.W_h.shape[1]
     cell = make_cell(units, settings.adaptive_units, settings.alpha, settings.beta)

@@ -22,6 +22,7 @@ def checkout(tmp_path):
     tools.mkdir()
     shutil.copy2(str(ROOT / "run_all.sh"), str(folder))
     (folder / "requirements.txt").write_text("nothing==1.0\n")
+    (folder / "requirements-tf2.txt").write_text("nothing==2.0\n")
     for name in NEEDED:
         (tools / name).symlink_to(shutil.which(name))
     program(tools / "uname", '[[ $1 == -s ]] && echo Linux || echo "${MACHINE:-x86_64}"')
@@ -53,13 +54,13 @@ def run_all(checkout, *arguments, **variables):
     )
 
 
-def make_complete(checkout):
+def make_complete(checkout, folder=".venv", requirements="requirements.txt"):
     """Gives the copy an environment that looks installed; its Python prints what it is handed."""
-    binaries = checkout / ".venv" / "bin"
+    binaries = checkout / folder / "bin"
     binaries.mkdir(parents=True)
     program(binaries / "python", 'echo "ran: $*"')
-    digest = hashlib.sha256((checkout / "requirements.txt").read_bytes()).hexdigest()
-    (checkout / ".venv" / "stamp").write_text(f"{digest}  -\n")
+    digest = hashlib.sha256((checkout / requirements).read_bytes()).hexdigest()
+    (checkout / folder / "stamp").write_text(f"{digest}  -\n")
 
 
 def refused(done, *words):
@@ -77,9 +78,37 @@ def test_processor_without_avx_is_refused(checkout):
     refused(run_all(checkout), "AVX", "TensorFlow 1.14", "Arm")
 
 
-def test_other_machine_than_x86_64_is_refused(checkout):
+def test_other_machine_than_x86_64_with_no_python_for_tensorflow_2_is_refused(checkout):
     make_complete(checkout)
-    refused(run_all(checkout, MACHINE="aarch64"), "aarch64", "x86-64")
+    refused(run_all(checkout, MACHINE="aarch64"), "aarch64", "x86-64", "3.11 to 3.13", "PYTHON_TF2")
+    refused(run_all(checkout, MACHINE="aarch64", BIOLHESS_TENSORFLOW="1"), "aarch64", "x86-64")
+
+
+def test_tensorflow_2_is_taken_where_the_other_cannot_be_and_one_line_says_so(checkout):
+    make_complete(checkout)
+    make_complete(checkout, ".venv-tf2", "requirements-tf2.txt")
+    (checkout.parent / "cpuinfo").unlink()  # Arm's names no AVX
+    done = run_all(checkout, "environment", MACHINE="aarch64")
+    assert done.stdout == f"{checkout}/.venv-tf2/bin/python\n"
+    assert len(done.stderr.splitlines()) == 1
+    assert "TensorFlow 2" in done.stderr and "aarch64" in done.stderr and "results/*-tf2/" in done.stderr
+
+
+def test_tensorflow_2_is_taken_without_python37(checkout):
+    make_complete(checkout, ".venv-tf2", "requirements-tf2.txt")
+    done = run_all(checkout, "environment")
+    assert done.stdout == f"{checkout}/.venv-tf2/bin/python\n"
+    assert "no Python 3.7" in done.stderr
+    refused(run_all(checkout, "environment", BIOLHESS_TENSORFLOW="1"), "no Python 3.7")
+
+
+def test_tensorflow_is_the_user_s_choice(checkout):
+    make_complete(checkout)
+    make_complete(checkout, ".venv-tf2", "requirements-tf2.txt")
+    for wish, folder in (("", ".venv"), ("1", ".venv"), ("2", ".venv-tf2")):
+        done = run_all(checkout, "environment", BIOLHESS_TENSORFLOW=wish)
+        assert (done.stdout, done.stderr) == (f"{checkout}/{folder}/bin/python\n", "")
+    refused(run_all(checkout, "environment", BIOLHESS_TENSORFLOW="2.21"), "2.21", "1 or 2")
 
 
 def test_results_that_cannot_be_written_are_refused(checkout):
@@ -155,7 +184,7 @@ def test_images_own_python_needs_no_environment(checkout):
 # Stands for Python 3.7: makes an environment that holds itself, and notes that it did. Its pip does nothing, slowly.
 FAKE_PYTHON = """
 case "$1 $2" in
-  "-m venv") echo venv >>calls; mkdir -p .venv/bin; cp "$0" .venv/bin/python ;;
+  "-m venv") echo venv >>calls; mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
   "-m pip") sleep 0.1; [[ ! -e broken ]] ;;
   "-m experiments.workflow.reproduce") echo "$PYTHONHASHSEED $TF_CPP_MIN_LOG_LEVEL $OMP_NUM_THREADS $MPLBACKEND" ;;
 esac"""
@@ -194,6 +223,18 @@ def test_environment_that_lost_its_python_is_made_again(installable):
     (installable / ".venv" / "bin" / "python").unlink()
     assert run_all(installable, "environment").returncode == 0
     assert installations(installable) == 2
+
+
+def test_each_tensorflow_is_installed_with_its_own_python_and_stamp(installable):
+    assert run_all(installable, "environment").returncode == 0
+    refused(run_all(installable, "environment", BIOLHESS_TENSORFLOW="2"), "3.11 to 3.13")
+    program(installable.parent / "python3.13", FAKE_PYTHON)
+    two = {"BIOLHESS_TENSORFLOW": "2", "PYTHON_TF2": str(installable.parent / "python3.13")}
+    assert [run_all(installable, "environment", **two).returncode for _ in range(2)] == [0, 0]
+    assert installations(installable) == 2
+    stamps = [(installable / folder / "stamp").read_text() for folder in (".venv", ".venv-tf2")]
+    digests = [hashlib.sha256(f"nothing=={version}.0\n".encode()).hexdigest() for version in (1, 2)]
+    assert stamps == [f"{digest}  -\n" for digest in digests]
 
 
 def test_simultaneous_calls_install_once(installable):

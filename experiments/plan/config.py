@@ -4,6 +4,7 @@ import hashlib
 import json
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
+from experiments.plan.framework import TENSORFLOW
 from experiments.plan.learning_rates import chosen_learning_rate
 from experiments.plan.settings import SETTINGS, positive
 from experiments.plan.source import source_hashes
@@ -102,10 +103,12 @@ def make_ensembles(
 
 
 def as_dict(config: Config) -> dict:
-    """All that the results are a function of, for config.json: the configuration, the task's constants, the source."""
+    """All that the results are a function of, for config.json: the configuration, the task's constants, the source, and
+    TensorFlow's major version, whose rounding differs."""
     task = task_of(config)
     constants = {name: value for name, value in task._asdict().items() if name not in ("data", "iterations")}
-    return dict(config._asdict(), version=VERSION, task_constants=constants, source=source_of(config))
+    found = dict(config._asdict(), version=VERSION, tensorflow=TENSORFLOW)
+    return dict(found, task_constants=constants, source=source_of(config))
 
 
 def source_of(config: Config) -> Dict[str, str]:

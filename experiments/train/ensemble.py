@@ -18,9 +18,6 @@ from models.initialisation import Initialisation, Weights, fixed_feedback, initi
 from models.network import Batch, Network, plain_loss
 from tasks import Example, Task
 
-# TensorFlow 1.14 announces its own 2.0 at every other name.
-tf.logging.set_verbosity(tf.logging.ERROR)
-
 
 class Curvature(NamedTuple):
     """Leading eigenvalue of each replica's Hessian [R]; hessian.power_iteration says what the fields mean."""

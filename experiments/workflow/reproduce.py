@@ -22,6 +22,7 @@ from experiments.evidence.files import write_json
 from experiments.plan.config import ConfigError, as_dict
 from experiments.plan.costs import estimate, job_end
 from experiments.plan.experiment_file import Plan, only_tasks, read_plan
+from experiments.plan.framework import results_name
 from experiments.workflow.engine import SNAKEMAKE_LOG, snakemake
 from experiments.workflow.progress import Progress, jobs
 
@@ -149,7 +150,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
             p.error(f"unknown figure '{name}'; known: {', '.join(plan.figures)}")
     if given.dry_run:
         try:
-            print(estimate(plan, HOME / "results" / path.stem, given.figures))
+            print(estimate(plan, HOME / "results" / results_name(path.stem), given.figures))
         except ConfigError as error:
             p.error(str(error))
         return 0
@@ -158,7 +159,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
 
 def reproduce(p: OneLineParser, plan: Plan, what: str, given, more: List[str]) -> int:
     """Runs the workflow and reports how it ended; returns the exit code."""
-    results = HOME / "results" / what
+    results = HOME / "results" / results_name(what)
     results.mkdir(parents=True, exist_ok=True)
     lock = locked(results)
     if lock is None:
