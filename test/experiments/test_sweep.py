@@ -4,14 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments import sweep
 from experiments.plan.config import ConfigError, make_config
 from experiments.plan.learning_rates import chosen_learning_rate
+from experiments.sweep import __main__ as sweep
+from experiments.sweep import choice
 from tasks import GAP_SIGN
 
 
 def runs(rows):
-    """A table as sweep.evidence gives it, of (batch size, rate, diverged, performance, training loss) a seed."""
+    """A table as choice.evidence gives it; rows: (batch size, learning rate, diverged, performance, training loss)."""
     table = pd.DataFrame(
         rows, columns=["batch_size", "learning_rate", "diverged", "training_performance", "training_loss"]
     )
@@ -19,10 +20,10 @@ def runs(rows):
 
 
 def pick(rows, sign=1):
-    return float(sweep.best(sweep.table(runs(rows)), "training_performance", sign).learning_rate)
+    return float(choice.best(choice.table(runs(rows)), "training_performance", sign).learning_rate)
 
 
-def test_the_best_mean_is_taken_and_a_diverged_rate_is_out():
+def test_the_best_mean_is_taken_and_a_learning_rate_with_a_diverged_run_is_ruled_out():
     rows = [(0, 0.1, True, 0.0, 9.0), (0, 0.1, False, 1.0, 0.1), (0, 0.01, False, 0.9, 1.0), (0, 0.01, False, 0.7, 1.0)]
     rows += [(0, 0.001, False, 0.7, 1.0), (0, 0.001, False, 0.7, 1.0)]
     assert pick(rows) == 0.01
@@ -38,14 +39,14 @@ def test_where_every_rate_diverges_for_some_seed_the_fewest_count():
     rows = [(0, 0.01, True, 0.0, 9.0), (0, 0.01, False, 0.7, 1.0), (0, 0.01, False, 0.8, 1.0)]
     rows += [(0, 0.1, True, 0.0, 9.0), (0, 0.1, True, 0.0, 9.0), (0, 0.1, False, 1.0, 0.1)]
     assert pick(rows) == 0.01
-    with pytest.raises(sweep.SweepError, match="every run diverged"):
+    with pytest.raises(choice.SweepError, match="every run diverged"):
         pick([(0, 0.01, True, 0.0, 9.0)])
 
 
 def test_each_batch_size_has_its_own_best_rate():
     rows = [(64, 0.01, False, 0.9, 1.0), (64, 0.1, False, 0.8, 1.0), (256, 0.01, False, 0.7, 1.0)]
     rows += [(256, 0.1, False, 0.95, 1.0), (1024, 0.1, True, 0.0, 9.0)]
-    entry = sweep.choose("seq_mnist", "mdgl", "sgd", runs(rows), "accuracy", {})
+    entry = choice.choose("seq_mnist", "mdgl", "sgd", runs(rows), "accuracy", {})
     assert (entry["learning_rate"], entry["batch_size"]) == (0.1, 256)
     assert {size: at["learning_rate"] for size, at in entry["at_batch_size"].items()} == {"64": 0.01, "256": 0.1}
 
@@ -77,6 +78,12 @@ def test_a_sweep_leaves_its_choice_and_evidence_where_training_finds_it(tmp_path
     before = chosen.read_text()
     sweep.main(options)  # nothing is trained again
     assert chosen.read_text() == before
+
+
+def test_a_batch_size_is_one_that_can_be_trained(capsys):
+    with pytest.raises(SystemExit) as code:
+        sweep.main("--task seq_mnist --rule bptt --batch-sizes 64 -1".split())
+    assert code.value.code == 2 and "batch_size is -1; expected a whole number" in capsys.readouterr().err
 
 
 def test_scaled_bptt_is_not_swept(capsys, tmp_path):

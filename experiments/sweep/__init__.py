@@ -1,0 +1,1 @@
+"""The sweep that chooses a learning rate for a rule on a task."""
