@@ -16,7 +16,8 @@ from explicit import (
 )
 from graphs import dense_hessian
 
-from experiments import inspect
+from experiments.inspect import __main__ as inspect
+from experiments.inspect.settings import InputError
 
 HOME = Path(__file__).resolve().parents[2]
 
@@ -141,8 +142,8 @@ def test_bad_input_is_one_line_and_exit_2(case, tmp_path, capsys):
         inspect.main(["--rule", "bptt", *files, *options])
     out, err = capsys.readouterr()
     assert stopped.value.code == 2 and out == "" and len(err.splitlines()) == 1
-    with pytest.raises(inspect.InputError, match=message):
-        raise inspect.InputError(err)
+    with pytest.raises(InputError, match=message):
+        raise InputError(err)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 broken", b"no zip at all"])
