@@ -7,6 +7,7 @@ from typing import List
 
 import numpy as np
 import pandas as pd
+from matplotlib.lines import Line2D
 
 from figures.curves import (
     CURVE_CAPTION,
@@ -33,6 +34,8 @@ CAPTION = (
     "where measured: Assumption 1 on the runs of Figure 10, |2 rho g.He + e.He| / |rho^2 g.Hg|, what Eq. 36 neglects "
     "over what it keeps; it is far below 1 if the assumption holds. " + LOG_CAPTION + CURVE_CAPTION
 )
+DASHES = {"eigenvalue": "-", "bound": ":", 1: "--", 2: "-."}
+GREY = "#777777"
 ASSUMPTION_COLUMNS = ["task", "rule", "n"] + [
     f"{name}_{part}" for part in ("all", "end") for name in ("evaluations", "median", "share_below_1")
 ]
@@ -46,14 +49,16 @@ def draw(results: Results) -> tuple:
     terms = _taylor_terms(results)
     tasks = task_columns([*history.task, *terms.task])
     rules = sorted(set(history.rule), key=rule_order) or ["bptt"]
-    picture, axes = panels(len(rules) + (len(terms) > 0), tasks, results.note, height=3.1)
+    picture, axes = panels(len(rules) + (len(terms) > 0), tasks, results.note, height=2.5)
     drawn = []
     for row, rule in enumerate(rules):
         for column, task in enumerate(tasks):
             drawn += _panel(axes[row][column], history[(history.rule == rule) & (history.task == task)], task, rule)
         axes[row][0].set_ylabel(f"{rule_label(rule)}\nleading eigenvalue")
     for axis in axes[0]:
-        axis.set_title(axis.get_title(), fontsize=11, pad=24)  # above the lines that name the shares
+        axis.set_title(axis.get_title(), fontsize=11, pad=32)  # above the lines that name the shares
+    if len(history):
+        _line_legend(picture)
     if len(terms):
         drawn += _assumption_row(axes[-1], terms, tasks)
     curves = pd.concat(drawn) if drawn else pd.DataFrame()
@@ -126,7 +131,7 @@ def _assumption_row(axes, terms: pd.DataFrame, tasks: List[str]) -> List[pd.Data
         curves = draw_curves(axis, groups, styles_of(groups), "assumption_1")
         drawn.append(curves.rename(columns={"group": "rule"}).assign(task=task, quantity="assumption_1"))
         if groups:
-            axis.axhline(1, color="#777777", linewidth=1, linestyle="--")
+            axis.axhline(1, color=GREY, linewidth=1, linestyle="--")
             said = [
                 f"{rule_label(row.rule)} at the end: median {row.median_end:.2g}, below 1: {row.share_below_1_end:.0%}"
                 for row in assumption(terms[terms.task == task]).itertuples()
@@ -145,17 +150,15 @@ def _panel(axis, rows: pd.DataFrame, task: str, rule: str) -> List[pd.DataFrame]
         finish_curves(axis, [], logarithmic=True)
         return []
     style, drawn = rule_style(rule), []
-    lines = [("eigenvalue", "-", f"eigenvalue ({counted(rows)})"), ("bound", ":", r"1/($|\rho|\,\eta$)")]
-    for column, dashes, label in lines[: 1 if rule == "bptt" else 2]:  # under BPTT rho = 1
+    for column in ("eigenvalue", "bound")[: 1 if rule == "bptt" else 2]:  # under BPTT rho = 1
         curve = mean_curve(rows, column, logarithmic=True)
-        axis.plot(curve.iteration, curve["mean"], dashes, linewidth=1.5, color=style["color"], label=label)
+        axis.plot(curve.iteration, curve["mean"], DASHES[column], linewidth=1.5, color=style["color"])
         axis.fill_between(curve.iteration, curve.low, curve.high, color=style["color"], alpha=0.15, linewidth=0)
         drawn.append(curve.assign(task=task, rule=rule, quantity=column))
-    for first, own in rows.groupby("learning_rate"):
+    for _, own in rows.groupby("learning_rate"):
         rate = own.groupby("iteration").current_learning_rate.first().astype(float)
-        for times, dashes in ((1, "--"), (2, "-.")):
-            label = rf"{times}/$\eta$, $\eta$ = {first:g}"
-            axis.plot(rate.index, times / rate, color="#777777", linewidth=1, linestyle=dashes, label=label)
+        for times in (1, 2):
+            axis.plot(rate.index, times / rate, DASHES[times], color=GREY, linewidth=1)
     finish_curves(axis, drawn, logarithmic=True)
     _say_above(axis, _shares_text(rows, rule))
     return drawn
@@ -163,9 +166,23 @@ def _panel(axis, rows: pd.DataFrame, task: str, rule: str) -> List[pd.DataFrame]
 
 def _shares_text(rows: pd.DataFrame, rule: str) -> List[str]:
     found = beyond(rows[(rows.status != "diverged") & rows.eigenvalue.notna() & rows.at_end.astype(bool)])
+    learning_rates = ", ".join(f"{rate:g}" for rate in sorted(set(rows.learning_rate.astype(float))))
+    limit = f"{found['beyond_2_over_rho_eta']:.0%} of the {found['rho_positive']:.0%} with $\\rho$ > 0"
+    if not found["rho_positive"] > 0:
+        limit = "none has $\\rho$ > 0"
     said = [
+        rf"$\eta$ = {learning_rates}, {counted(rows)}",
         rf"At the end beyond 1/$\eta$: {found['beyond_1_over_eta']:.0%}, 2/$\eta$: {found['beyond_2_over_eta']:.0%}",
-        rf"1/($|\rho|\,\eta$): {found['beyond_1_over_rho_eta']:.0%}, 2/($\rho\,\eta$): "
-        rf"{found['beyond_2_over_rho_eta']:.0%} of the {found['rho_positive']:.0%} with $\rho$ > 0",
+        rf"1/($|\rho|\,\eta$): {found['beyond_1_over_rho_eta']:.0%}, 2/($\rho\,\eta$): {limit}",
     ]
-    return said[: 1 if rule == "bptt" else 2]
+    return said[: 2 if rule == "bptt" else 3]
+
+
+def _line_legend(picture) -> None:
+    """What the lines of all panels are, once, below them."""
+    labels = {"eigenvalue": "leading eigenvalue", "bound": r"1/($|\rho|\,\eta$)", 1: r"1/$\eta$", 2: r"2/$\eta$"}
+    handles = [
+        Line2D([], [], color=GREY if name in (1, 2) else "black", linestyle=DASHES[name], label=label)
+        for name, label in labels.items()
+    ]
+    picture.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0), ncol=4, frameon=False, fontsize=8)

@@ -1,4 +1,4 @@
-"""Mean lines along training, histograms and scatters: the panels that several figures share.
+"""Mean lines along training: the panels that several figures share.
 
 A run that has stopped keeps its last value to the end of its group's longest, so that the mean does not jump when
 one stops; diverged runs are left out and counted in the legend.
@@ -11,10 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from figures import statistics
-from figures.gaps import gap_label, gaps, training_text
 from figures.labels import rule_order
-from figures.measures import curvature_and_gap
 from figures.runs import KEY, Results, histories, with_rules
 from figures.style import empty, legend, lost_remark, panels, positive, rule_style, task_columns
 
@@ -128,61 +125,3 @@ def eigenvalue_panel(axis: plt.Axes, rows: pd.DataFrame, task: str) -> pd.DataFr
     """The leading eigenvalue of one task along training, a line a rule. Returns what it drew."""
     groups = by_rule(rows)
     return draw_curves(axis, groups, styles_of(groups), "eigenvalue").assign(task=task)
-
-
-def histograms(axis: plt.Axes, groups: Dict[str, np.ndarray], styles: Dict[str, dict], label: str) -> None:
-    """Distributions of the groups' values over common bins, each with a vertical line at its mean."""
-    everything = np.concatenate(list(groups.values())) if groups else np.array([])
-    if not len(everything):
-        empty(axis, "no values" if groups else "no runs")
-        return
-    low, high = everything.min(), everything.max()
-    pad = 0.02 * (high - low) or 0.5 * abs(high) or 0.5
-    bins = np.linspace(low - pad, high + pad, 21)
-    for name, values in groups.items():
-        if len(values):
-            colour = styles[name]["color"]
-            axis.hist(values, bins, alpha=0.3, color=colour)
-            axis.hist(values, bins, histtype="step", linewidth=1.2, color=colour, label=styles[name]["label"])
-            axis.axvline(values.mean(), color=colour, linestyle="--", linewidth=1.3)
-    axis.set_xlabel(label)
-    axis.set_ylabel("Runs")
-    axis.yaxis.set_major_locator(MaxNLocator(5, integer=True))
-    legend(axis)
-
-
-def gap_histograms(axis: plt.Axes, table: pd.DataFrame) -> None:
-    """Distributions of the gap of one task's runs by rule, each rule's training performance beside its name."""
-    groups = by_rule(table)
-    styles = styles_of(groups)
-    for rule, group in groups.items():
-        styles[rule]["label"] += f", {training_text(group)}{lost_remark(*counts(group))}"
-    histograms(axis, {rule: gaps(group) for rule, group in groups.items()}, styles, gap_label(table))
-
-
-def scatter(axis: plt.Axes, groups: Dict[str, pd.DataFrame], styles: Dict[str, dict], label: str) -> dict:
-    """Gap against leading eigenvalue at the end, and their correlation over all groups, on which it reports.
-
-    groups: {name: runs with end_eigenvalue, end_gap}; without a positive eigenvalue there is no place on the axis.
-    """
-    points = {name: curvature_and_gap(table) for name, table in groups.items()}
-    pooled = np.concatenate(list(points.values())) if points else np.empty((0, 2))
-    found = dict(statistics.correlations(pooled[:, 0], pooled[:, 1]), n=len(pooled))
-    if not len(pooled):
-        empty(axis, "no values" if any(map(len, groups.values())) else "no runs")
-        return found
-    for name, own in points.items():
-        style = {key: value for key, value in styles[name].items() if key != "linestyle"}
-        axis.scatter(10 ** own[:, 0], own[:, 1], s=14, alpha=0.75, linewidths=0, **style)
-    axis.set_xscale("log")
-    axis.set_xlabel("Leading Hessian eigenvalue")
-    axis.set_ylabel(label)
-    axis.text(0.02, 1.0, _correlation_text(found), transform=axis.transAxes, fontsize=7, va="bottom")
-    return found
-
-
-def _correlation_text(found: dict) -> str:
-    return (
-        f"n = {found['n']}, Pearson r = {found['pearson']:.2f} (p = {found['pearson_p']:.1g})\n"
-        f"Spearman r = {found['spearman']:.2f} (p = {found['spearman_p']:.1g})"
-    )

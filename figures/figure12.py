@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from figures.curves import CURVE_CAPTION, CURVE_COLUMNS, LOG_CAPTION, eigenvalue_panel, scatter
+from figures.curves import CURVE_CAPTION, CURVE_COLUMNS, LOG_CAPTION, eigenvalue_panel
+from figures.distributions import scatter
 from figures.gaps import ended, gap_label
 from figures.labels import rule_label
 from figures.runs import Results, histories

@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from figures.curves import by_rule, gap_histograms, scatter, styles_of
+from figures.curves import by_rule, styles_of
+from figures.distributions import GAP_CAPTION, gap_histograms, scatter
 from figures.gaps import ended, gap_label, group_rows, is_published_rule
 from figures.runs import Results, with_rules
 from figures.style import panels, task_columns
@@ -10,8 +11,8 @@ from figures.style import panels, task_columns
 ROLES = ("main",)
 TITLE = "Generalisation gap and curvature"
 CAPTION = (
-    "Top: distribution of the gap (larger = worse) at the end of training, dashed lines at the means; beside each rule "
-    "its training performance. Bottom: gap against leading eigenvalue, correlated over the runs of all rules."
+    "Top: the gap at the end of training (larger = worse), with each rule's training performance. Bottom: gap against "
+    "leading eigenvalue at the end of training, one point per run, correlated over all rules. " + GAP_CAPTION
 )
 
 

@@ -4,7 +4,8 @@ from typing import Dict
 
 import pandas as pd
 
-from figures.curves import CURVE_CAPTION, CURVE_COLUMNS, LOG_CAPTION, draw_curves, histograms
+from figures.curves import CURVE_CAPTION, CURVE_COLUMNS, LOG_CAPTION, draw_curves
+from figures.distributions import GAP_CAPTION, histograms
 from figures.gaps import ended, gap_label, gaps, group_rows
 from figures.runs import Results, histories
 from figures.style import SECOND_COLOUR, panels, rule_style, task_columns
@@ -12,8 +13,8 @@ from figures.style import SECOND_COLOUR, panels, rule_style, task_columns
 ROLES = ("main", "scheduled")
 TITLE = "Learning rate schedule as a remedy"
 CAPTION = (
-    "Top: leading Hessian eigenvalue along training. Bottom: distribution of the gap at its end, dashed lines at the "
-    "means. Scheduled: three times the uniform rate at first, then decaying. " + LOG_CAPTION + CURVE_CAPTION
+    "Top: leading Hessian eigenvalue along training. Bottom: the gap at the end of training. Scheduled: the learning "
+    "rate starts at three times the uniform one and decays. " + GAP_CAPTION + LOG_CAPTION + CURVE_CAPTION
 )
 GROUPS = {"BPTT": ("main", "bptt"), "Three-factor": ("main", "three_factor")}
 GROUPS["Three-factor, scheduled"] = ("scheduled", "three_factor")

@@ -1,6 +1,6 @@
 """Figure 6: the generalisation gap when BPTT takes the three-factor rule's step length along the gradient."""
 
-from figures.curves import gap_histograms
+from figures.distributions import GAP_CAPTION, gap_histograms
 from figures.gaps import ended, group_rows
 from figures.runs import Results
 from figures.style import STEP_RULES, panels, task_columns
@@ -8,8 +8,8 @@ from figures.style import STEP_RULES, panels, task_columns
 ROLES = ("main",)
 TITLE = "Generalisation gap at matched step length"
 CAPTION = (
-    "Distribution of the gap (larger = worse) at the end of training, dashed lines at the means; beside each rule its "
-    "training performance. Three-factor, theory: BPTT scaled by the three-factor rule's rho."
+    "The gap at the end of training (larger = worse), with each rule's training performance. Three-factor, theory: "
+    "BPTT scaled by the three-factor rule's rho. " + GAP_CAPTION
 )
 
 

@@ -14,12 +14,12 @@ from figures.style import empty, legend, panels, positive, task_columns
 ROLES = ("measured",)
 TITLE = "Hessian spectrum and its power-law decay"
 CAPTION = (
-    "Top: magnitude of the leading eigenvalues by rank, mean and standard deviation of the logarithm. Bottom: "
-    "slope s of the decay, eigenvalue ~ rank^-s, over the top 50, 100 and 200, one point a run, dash at the mean; "
-    "larger = steeper."
+    "Top: magnitude of the leading eigenvalues by rank, mean and standard deviation of the logarithm. Below, one point "
+    "per run, dash at the mean: the exponent alpha of the power law that the powerlaw package fits to the largest "
+    "magnitudes (its own xmin; smaller = steeper decay), and the slope s of eigenvalue ~ rank^-s (larger = steeper)."
 )
-TOPS = (50, 100, 200)
-LAW_COLUMNS = ["top", "l2", "slope", "alpha", "alpha_error", "decay"]
+FITS = {"alpha_own": "Exponent alpha\n(smaller = steeper)", "slope": "Slope of log eigenvalue\nagainst log rank"}
+LAW_COLUMNS = ["top", "l2", "slope", "alpha", "alpha_error", "decay", "alpha_own"]
 
 
 def draw(results: Results) -> tuple:
@@ -27,13 +27,15 @@ def draw(results: Results) -> tuple:
     spectra = _published(measures(results, "measured", "spectrum.csv", ["rank", "eigenvalue"]))
     laws = _published(measures(results, "measured", "power_law.csv", LAW_COLUMNS))
     tasks = task_columns([*spectra.task, *laws.task])
-    picture, axes = panels(2, tasks, results.note)
+    picture, axes = panels(1 + len(FITS), tasks, results.note, height=2.9)
     drawn = []
     for column, task in enumerate(tasks):
         drawn += _spectra(axes[0][column], spectra[spectra.task == task], task)
-        _slopes(axes[1][column], laws[(laws.task == task) & (laws.l2 == "with")])
+        for row, fit in enumerate(FITS, 1):
+            _fits(axes[row][column], laws[(laws.task == task) & (laws.l2 == "with")], fit)
     axes[0][0].set_ylabel("Eigenvalue magnitude\n(mean and sd of its log)")
-    axes[1][0].set_ylabel("Slope of the power law")
+    for row, label in enumerate(FITS.values(), 1):
+        axes[row][0].set_ylabel(label)
     columns = ["task", "rule", "rank", "n", "mean", "low", "high"]
     table = pd.concat(drawn, ignore_index=True) if drawn else pd.DataFrame(columns=columns)
     return picture, {"": table[columns], "_slopes": laws}
@@ -68,13 +70,13 @@ def _spectra(axis, rows: pd.DataFrame, task: str) -> List[pd.DataFrame]:
     return drawn
 
 
-def _slopes(axis, rows: pd.DataFrame) -> None:
-    groups = by_rule(rows)
+def _fits(axis, rows: pd.DataFrame, fit: str) -> None:
+    groups, tops = by_rule(rows), sorted(set(rows.top))
     styles = styles_of(groups)
     for position, (rule, group) in enumerate(groups.items()):
         shift = 0.16 * (position - (len(groups) - 1) / 2)
-        for place, top in enumerate(TOPS):
-            values = finite(group[group.top == top].slope)
+        for place, top in enumerate(tops):
+            values = finite(group[group.top == top][fit])
             # side by side in the order of the runs: the same place for the same data
             spread = np.linspace(-0.05, 0.05, len(values)) if len(values) > 1 else np.zeros(len(values))
             axis.plot(place + shift + spread, values, ".", markersize=3, alpha=0.6, color=styles[rule]["color"])
@@ -83,5 +85,5 @@ def _slopes(axis, rows: pd.DataFrame) -> None:
     if not groups:
         empty(axis)
         return
-    axis.set_xticks(range(len(TOPS)))
-    axis.set_xticklabels([f"top {top}" for top in TOPS])
+    axis.set_xticks(range(len(tops)))
+    axis.set_xticklabels([f"top {top}" for top in tops])

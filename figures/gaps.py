@@ -9,8 +9,8 @@ from figures.runs import KEY, Results, runs
 
 RUN_COLUMNS = ["task", "group", "rule", *KEY, "status", "end_eigenvalue", "end_gap", "end_loss_gap"]
 RUN_COLUMNS += ["end_fixed_noise_gap", "end_training_performance"]
-# a plain label where all runs of a task measure accuracy; larger is worse either way
-LABELS = {"accuracy": "Generalisation gap (accuracy)", "mean_squared_error": "Generalisation gap (error)"}
+# larger is worse either way
+LABELS = {"accuracy": "Gap (training − test accuracy)", "mean_squared_error": "Gap (test − training error)"}
 
 
 def is_published_rule(rule: str) -> bool:
@@ -33,7 +33,7 @@ def gaps(table: pd.DataFrame) -> np.ndarray:
 
 def gap_label(table: pd.DataFrame) -> str:
     """Axis label for one task's runs."""
-    return LABELS.get(table.performance.iloc[0], "Generalisation gap") if len(table) else ""
+    return LABELS.get(table.performance.iloc[0], "Gap") if len(table) else ""
 
 
 def group_rows(table: pd.DataFrame) -> pd.DataFrame:

@@ -22,6 +22,7 @@ COLOURS = {
     "mdgl": "#009E73",
     "scaled_bptt": "#0072B2",
 }
+MARKERS = {"bptt": "o", "three_factor": "^", "rflo": "v", "mdgl": "s", "scaled_bptt": "D"}
 STEP_RULES = ("bptt", "three_factor", "scaled_bptt")  # those that Figures 4, 6 and 12 C compare
 TRUNCATED = "#56B4E9"
 SECOND_COLOUR = "#CC79A7"  # a rule's second condition (scheduled learning rate)
@@ -35,6 +36,11 @@ def rule_style(rule: str, among: Iterable[str] = ()) -> dict:
     dashes = DASHES[truncations.index(rule) % len(DASHES)] if rule in truncations else "-"
     colour = TRUNCATED if truncated_steps(rule) else COLOURS.get(rule, "#777777")
     return {"label": rule_label(rule), "color": colour, "linestyle": dashes}
+
+
+def marker(rule: str) -> str:
+    """The shape of a rule's points; a rule that is not the paper's has a cross."""
+    return MARKERS.get(rule, "X")
 
 
 def task_columns(tasks: Iterable[str]) -> List[str]:
