@@ -31,6 +31,7 @@ class Task(NamedTuple):
     ensemble_size: how many runs one process trains side by side at most; 1 where one process per run is faster.
     data(random) -> Data: `random(purpose, *index)` gives a numpy RandomState keyed by the run's seed and the purpose.
     initialisation: what differs from the defaults of models.initialisation.Initialisation.
+    target_variance: of a regression's target, by which verdicts judge whether errors are comparable; else None.
     """
 
     inputs: int
@@ -51,6 +52,7 @@ class Task(NamedTuple):
     ensemble_size: int
     data: Callable
     initialisation: Dict[str, Any] = {}
+    target_variance: Optional[float] = None
 
 
 class Example(NamedTuple):

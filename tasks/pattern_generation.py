@@ -100,4 +100,5 @@ def task(parameters: Parameters) -> Task:
         ensemble_size=30,
         data=functools.partial(data, parameters),
         initialisation=initialisation_of(parameters),
+        target_variance=float(np.var(target(parameters))),
     )

@@ -25,7 +25,8 @@ Note = Callable[[str], None]
 
 
 def spectrum(run: SavedRun, every: int, note: Note) -> pd.DataFrame:
-    """seed, learning_rate, rank, eigenvalue, residual, converged, at each replica's last evaluation."""
+    """seed, learning_rate, rank, eigenvalue, residual, converged, at each run's last evaluation; and asymmetry, one
+    per run (_asymmetry)."""
     from experiments.measure.curvature import spectrum as leading_part
 
     rows = []
@@ -37,23 +38,41 @@ def spectrum(run: SavedRun, every: int, note: Note) -> pd.DataFrame:
             note(f"seed {run.key(evaluation)['seed']}, {done} products")
 
         pairs = leading_part(operator, min(EIGENVALUES, operator.shape[0] - masked), products)
+        own = dict(run.key(evaluation), asymmetry=_asymmetry(operator, run.key(evaluation)["seed"]))
         for rank, values in enumerate(zip(pairs.eigenvalues, pairs.residuals, pairs.converged), 1):
             found = dict(zip(("eigenvalue", "residual", "converged"), values))
-            rows.append(dict(run.key(evaluation), rank=rank, **found))
-    return pd.DataFrame(rows, columns=["seed", "learning_rate", "rank", "eigenvalue", "residual", "converged"])
+            rows.append(dict(own, rank=rank, **found))
+    columns = ["seed", "learning_rate", "rank", "eigenvalue", "residual", "converged", "asymmetry"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _asymmetry(operator, seed: int) -> float:
+    """|u.Hv - v.Hu| / 2 of two random unit vectors, in units of |Hv| / sqrt(n), as large as u.Hv is on average."""
+    from hessian.operator import asymmetry
+
+    u, v = np.random.RandomState(seed).normal(size=(2, operator.shape[0]))
+    u, v = u / np.linalg.norm(u), v / np.linalg.norm(v)
+    size = np.linalg.norm(operator.matvec(v)) / np.sqrt(operator.shape[0])
+    return float(abs(asymmetry(operator, u, v)) / size) if size > 0 else 0.0
 
 
 def power_law(run: SavedRun, every: int, note: Note) -> pd.DataFrame:
-    """Of each replica's spectrum.csv: slope, fits and comparisons, for the top 200, 100 and 50."""
+    """Of each run's spectrum.csv: slope, fits and comparisons, for the top 200, 100 and 50.
+
+    used: of how many eigenvalues. Near zero error the Hessian of a squared error has, but for the L2 term's shift, no
+    more that differ from rounding than its batch has target values; the last of them is left out, too.
+    """
     found, _ = _table(run, "spectrum", every, note)
+    distinct = run.target_values() - 1 if run.task.loss == "squared_error" else EIGENVALUES
     rows = []
     for (seed, rate), eigenvalues in found.groupby(["seed", "learning_rate"], sort=False):
         for top in FITTED:
             for l2, shift in (("with", 0.0), ("without", run.task.l2)):
                 note(f"seed {seed}, top {top}")
-                fit = _fitted(eigenvalues.eigenvalue.values - shift, top)
+                used = top if run.task.l2 > shift else min(top, distinct)
+                fit = dict(_fitted(eigenvalues.eigenvalue.values - shift, used), used=used)
                 rows.append(dict(seed=seed, learning_rate=rate, top=top, l2=l2, **fit))
-    return pd.DataFrame(rows, columns=["seed", "learning_rate", "top", "l2", *FIT_COLUMNS, "refused"])
+    return pd.DataFrame(rows, columns=["seed", "learning_rate", "top", "used", "l2", *FIT_COLUMNS, "refused"])
 
 
 def _fitted(eigenvalues: np.ndarray, top: int) -> Dict[str, object]:

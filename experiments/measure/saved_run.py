@@ -93,6 +93,16 @@ class SavedRun:
             examples, feedback = self._surroundings(evaluation)
             yield evaluation, Point(Weights(*[array[mine] for array in arrays]), examples, feedback)
 
+    def target_values(self) -> int:
+        """How many numbers the targets of the Hessian's batch are: examples, supervised time steps and outputs."""
+        batch = self._loaded()[0].hessian_batch(self.config.hessian_on, 0)
+        return int(batch.y.size)
+
+    def _loaded(self):
+        if self._data is None:
+            self._data = load_data(self.config)
+        return self._data
+
     def _weights(self, iteration: int) -> Weights:
         path = self.folder / "weights" / f"{iteration:06d}.npz"
         try:
@@ -103,13 +113,11 @@ class SavedRun:
 
     def _surroundings(self, evaluation: Evaluation) -> Tuple[Example, np.ndarray]:
         """The Hessian's batch and the feedback weights of a replica, with its axis, as they were at an evaluation."""
-        if self._data is None:
-            self._data = load_data(self.config)
         replica = evaluation.replica
         random = random_stream(self.members[replica][0])
         drawn = Initialisation(**self.task.initialisation)
         feedback = fixed_feedback(random("feedback"), self.task.units, self.task.outputs, drawn).astype(np.float32)
-        examples = self._data[replica].hessian_batch(self.config.hessian_on, evaluation.iteration)
+        examples = self._loaded()[replica].hessian_batch(self.config.hessian_on, evaluation.iteration)
         return Example(*[array[np.newaxis] for array in examples]), feedback[np.newaxis]
 
 

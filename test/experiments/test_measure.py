@@ -19,7 +19,7 @@ from models.initialisation import fixed_feedback
 HOME = Path(__file__).resolve().parents[2]
 CONFIG = make_config(
     "pattern_generation", "three_factor", [0, 1], [0.01, 0.03],
-    iterations=4, evaluate_every=2, parameters={"units": 8, "steps": 6, "l2": 0.05},
+    iterations=4, evaluate_every=2, parameters={"units": 8, "steps": 12, "l2": 0.05},
 )  # fmt: skip
 ALL = ",".join(MEASURES)
 
@@ -74,23 +74,28 @@ def test_spectrum_of_the_last_evaluation(trained, replica):
     assert list(found["rank"]) == list(range(1, 57)) and found.converged.all()
     assert sorted(found.eigenvalue) == pytest.approx(sorted(expected), rel=1e-4, abs=1e-5 * abs(expected[0]))
     assert np.all(np.diff(np.abs(found.eigenvalue)) <= 0)
+    assert found.asymmetry.nunique() == 1 and 0 <= found.asymmetry.iloc[0] < 1e-3
 
 
 def test_power_law_of_that_spectrum(trained):
+    """Without the L2 term, of one eigenvalue less than the 12 targets, whatever top was asked for."""
     for replica in range(4):
         eigenvalues = rows(trained, "spectrum", replica).eigenvalue.values
-        for l2, shift in (("with", 0), ("without", 0.05)):
+        for l2, shift, used in (("with", 0, 50), ("without", 0.05, 11)):
             found = rows(trained, "power_law", replica, l2=l2).set_index("top")
-            assert list(found.index) == [200, 100, 50]
+            assert list(found.index) == [200, 100, 50] and found.used[50] == used
             for top in (200, 100):
-                assert "expected" in found.refused[top] and np.isnan(found.slope[top]) and np.isnan(found.alpha[top])
-            magnitudes = np.sort(np.abs(eigenvalues - shift))[::-1][:50]
+                if l2 == "with":
+                    assert "expected" in found.refused[top] and np.isnan(found.slope[top] + found.alpha[top])
+                else:
+                    assert found.used[top] == 11 and found.slope[top] == found.slope[50]
+            magnitudes = np.sort(np.abs(eigenvalues - shift))[::-1][:used]
             if isinstance(found.refused[50], str):
                 assert magnitudes[-1] < 4e-6 * magnitudes[0]  # zero, as far as single precision can tell
                 continue
-            slope, _ = np.polyfit(np.log(np.arange(1, 51)), np.log(magnitudes), 1)
+            slope, _ = np.polyfit(np.log(np.arange(1, used + 1)), np.log(magnitudes), 1)
             assert found.slope[50] == pytest.approx(-slope)
-            assert found.alpha[50] == pytest.approx(1 + 50 / np.sum(np.log(magnitudes / magnitudes[-1])))
+            assert found.alpha[50] == pytest.approx(1 + used / np.sum(np.log(magnitudes / magnitudes[-1])))
             assert found.decay[50] == pytest.approx(1 / (found.alpha[50] - 1))
             assert found.xmin[50] == pytest.approx(magnitudes[-1])
     assert not np.all(np.isnan(pd.read_csv(str(trained / "power_law.csv")).slope))
