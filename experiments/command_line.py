@@ -1,6 +1,7 @@
 """What the command lines of this folder share."""
 
 import argparse
+from pathlib import Path
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -26,3 +27,11 @@ class OneLineParser(argparse.ArgumentParser):
             known = sorted(option for action in self._actions for option in action.option_strings)
             self.error(f"unknown option {unknown[0]}; known: {', '.join(known)}")
         return found
+
+
+def add_evidence_options(parser: argparse.ArgumentParser) -> None:
+    """Options of commands that finish a run: where to pack it, and how."""
+    parser.add_argument("--evidence", type=Path, metavar="FOLDER", default=None, help="pack the run into a file here")
+    parser.add_argument(
+        "--evidence-without-weights", action="store_true", default=False, help="with the SHA-256 of its weights alone"
+    )

@@ -20,7 +20,8 @@ import sys
 from pathlib import Path
 from typing import List, Optional
 
-from experiments.command_line import OneLineParser
+from experiments.command_line import OneLineParser, add_evidence_options
+from experiments.evidence.packed import EvidenceError, pack
 from experiments.measure.measures import MEASURES, measure
 from experiments.measure.saved_run import MeasureError, SavedRun
 from experiments.plan.config import ConfigError
@@ -40,6 +41,7 @@ def parser() -> OneLineParser:
         default=1,
         help="for curves, only evaluations at multiples of as many iterations (default 1)",
     )
+    add_evidence_options(p)
     return p
 
 
@@ -59,7 +61,9 @@ def main(arguments: Optional[List[str]] = None) -> None:
             for name in names:
                 made = measure(run, name, given.every)
                 print(f"{run.folder / name}.csv{'' if made else ' is there already'}", flush=True)
-    except (ValueError, ConfigError, DataFileError) as error:
+            if given.evidence:
+                pack(run.folder, given.evidence, not given.evidence_without_weights)
+    except (ValueError, ConfigError, DataFileError, EvidenceError) as error:
         p.error(" ".join(str(error).split()))
     except OSError as error:
         p.exit(1, f"{p.prog}: {error}\n")

@@ -153,6 +153,7 @@ MEASURES = {
     "alignment": alignment,
     "taylor": taylor,
 }
+AT_THE_END = ("spectrum", "power_law")  # those that need no weights but the last ones'
 
 
 def measure(run: SavedRun, name: str, every: int = 1, show_progress: Optional[bool] = None) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.evidence.archives import ArchiveError, read_npz
+from experiments.evidence.packed import saved_weights
 from experiments.plan.config import Config, from_dict, members, task_of
 from experiments.train.data import load_data
 from experiments.train.streams import random_stream
@@ -88,7 +89,7 @@ class SavedRun:
         stored, arrays = None, None
         for evaluation in evaluations:
             if stored != evaluation.iteration:
-                stored, arrays = evaluation.iteration, self._weights(evaluation.iteration)
+                stored, arrays = evaluation.iteration, self._weights(evaluation)
             mine = slice(evaluation.replica, evaluation.replica + 1)
             examples, feedback = self._surroundings(evaluation)
             yield evaluation, Point(Weights(*[array[mine] for array in arrays]), examples, feedback)
@@ -103,8 +104,11 @@ class SavedRun:
             self._data = load_data(self.config)
         return self._data
 
-    def _weights(self, iteration: int) -> Weights:
-        path = self.folder / "weights" / f"{iteration:06d}.npz"
+    def _weights(self, evaluation: Evaluation) -> Weights:
+        path = self.folder / "weights" / f"{evaluation.iteration:06d}.npz"
+        others = saved_weights(self.folder)
+        if path not in others and others and evaluation in self.last_evaluations():
+            path = others[-1]  # a replica that has ended keeps its weights
         try:
             stored = read_npz(path)
             return Weights(*[stored[name] for name in Weights._fields])

@@ -12,6 +12,7 @@ from typing import Dict, List, Optional, Tuple
 
 from experiments.command_line import OneLineParser
 from experiments.evidence.files import write_json
+from experiments.evidence.packed import EVIDENCE, evidence_path
 from experiments.plan.config import Config, ConfigError, members
 from experiments.plan.experiment_file import Plan
 from figures import figure_order
@@ -38,7 +39,7 @@ def collect(results: List[Path]) -> dict:
         for marker in sorted((folder / "done").iterdir()):
             run, _, measure = marker.name.partition(".")
             code, took = job_end(marker)
-            if code != 0:
+            if code != 0 or took == 0:  # 0: taken from evidence, not timed here
                 continue
             config = json.loads((folder / "configs" / f"{run}.json").read_text())
             entries = json.loads((folder / "runs" / run / "summary.json").read_text())
@@ -65,7 +66,7 @@ def seconds(config: Config, measures: List[str], costs: dict) -> float:
     return sum(job_seconds(config, what, costs) for what in ["train"] + measures)
 
 
-def estimate(plan: Plan, results: Path, figures: List[str], path: Path = COSTS) -> str:
+def estimate(plan: Plan, results: Path, figures: List[str], path: Path = COSTS, evidence: Path = EVIDENCE) -> str:
     """A table: for each figure, group and block of neither, its ensembles, those still to do, and core-hours.
 
     Ensembles that several share are counted in each, and once in the total. Raises ConfigError if nothing has been
@@ -83,7 +84,9 @@ def estimate(plan: Plan, results: Path, figures: List[str], path: Path = COSTS) 
     width = max(len(name) for name in parts)
     lines = [f"{'':{width}} {'ensembles':>9} {'runs':>5} {'to do':>6} {'core-hours':>11} {'of them to do':>14}"]
     for name, ensembles in parts.items():
-        left = [run for run in ensembles if not (results / "runs" / run / "summary.json").is_file()]
+        finished = {run for run in ensembles if (results / "runs" / run / "summary.json").is_file()}
+        finished |= {run for run in ensembles if evidence_path(evidence, run).is_file()}
+        left = ensembles - finished
         hours = {run: seconds(plan.runs[run], asked[run], costs) / 3600 for run in ensembles}
         runs = sum(len(members(plan.runs[run])) for run in ensembles)
         whole, to_do = sum(hours.values()), sum(hours[run] for run in left)

@@ -14,7 +14,8 @@ from typing import List, Optional
 
 import yaml
 
-from experiments.command_line import OneLineParser
+from experiments.command_line import OneLineParser, add_evidence_options
+from experiments.evidence.packed import EvidenceError, pack
 from experiments.evidence.run_folder import RunFolderError
 from experiments.plan.config import ConfigError, make_ensembles
 from experiments.plan.settings import add_options
@@ -46,13 +47,14 @@ def parser() -> OneLineParser:
         "--wait", action="store_true", default=False, help="if another process trains the same, wait instead of failing"
     )
     p.add_argument("--output", type=Path, default=Path("results/runs"), help="default results/runs")
+    add_evidence_options(p)
     return p
 
 
 def settings(arguments: argparse.Namespace) -> dict:
     """The settings of --config, if given, overridden by the command line's. Raises ConfigError."""
     given = dict(vars(arguments))
-    for name in ("output", "wait"):
+    for name in ("output", "wait", "evidence", "evidence_without_weights"):
         given.pop(name)
     path, changed = given.pop("config", None), given.pop("parameter", None)
     merged = {"seeds": [0]}
@@ -86,8 +88,11 @@ def main(arguments: Optional[List[str]] = None) -> None:
     given = p.parse_args(arguments)
     try:
         for config in make_ensembles(**settings(given)):
-            print(train(config, given.output, wait=given.wait), flush=True)
-    except (ConfigError, RunFolderError, DataFileError) as error:
+            run = train(config, given.output, wait=given.wait)
+            if given.evidence:
+                pack(run, given.evidence, not given.evidence_without_weights)
+            print(run, flush=True)
+    except (ConfigError, RunFolderError, DataFileError, EvidenceError) as error:
         p.exit(2, f"{p.prog}: {error}\n")
     except Stopped as error:
         p.exit(143, f"{p.prog}: {error}\n")

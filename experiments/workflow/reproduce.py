@@ -4,9 +4,13 @@
     ./run_all.sh full [FIGURE...]      the paper at its published size, or some of its figures -> results/full/
     ./run_all.sh FILE.yaml             an experiment file of your own -> results/FILE/
     ./run_all.sh full --dry-run        what would run, and the core-hours it would take
+    ./run_all.sh full --from-scratch   every run anew, whatever evidence has -> results/full-from-scratch/
 
-What stands after -- goes to Snakemake as it is: a profile, a cluster. Given again after an interruption, a command goes
-on where it was; what is finished is not repeated, what failed is tried again.
+Whatever follows -- goes to Snakemake as it is: a profile, a cluster. The same command resumes what was interrupted,
+repeats nothing that is finished, and tries again what failed.
+
+A run whose evidence is in evidence/ is finished, too. What `full` trains is packed there as each run ends; where
+evidence/ cannot be written, as in the image, runs stay in results/full/runs/ alone.
 """
 
 import fcntl
@@ -17,21 +21,24 @@ import sys
 from pathlib import Path
 from typing import Dict, List, Optional
 
+from experiments import HOME
 from experiments.command_line import OneLineParser
 from experiments.evidence.files import write_json
+from experiments.evidence.packed import EVIDENCE
 from experiments.plan.config import ConfigError, as_dict
 from experiments.plan.costs import estimate, job_end
 from experiments.plan.experiment_file import Plan, only_tasks, read_plan
-from experiments.plan.framework import results_name
+from experiments.plan.framework import TENSORFLOW, results_name
 from experiments.workflow.engine import SNAKEMAKE_LOG, snakemake
+from experiments.workflow.finished import take_evidence
 from experiments.workflow.progress import Progress, jobs
 
-HOME = Path(__file__).resolve().parents[2]
 PLANS = {path.stem: path for path in sorted((HOME / "experiments").glob("*.yaml"))}
 
 
-def prepare(plan: Plan, what: str, results: Path) -> None:
-    """Writes into the results folder what jobs and figures read: configs/, plan.json, selection.json."""
+def prepare(plan: Plan, what: str, results: Path, evidence: Optional[Path]) -> List[str]:
+    """Writes into the results folder what jobs and figures read: configs/, plan.json, selection.json, and the runs that
+    are in `evidence`, a folder or None. Returns one line for whatever in there cannot be used."""
     for folder in ("configs", "done", "logs", "running", "runs"):
         (results / folder).mkdir(parents=True, exist_ok=True)
     for name, config in plan.runs.items():
@@ -42,17 +49,27 @@ def prepare(plan: Plan, what: str, results: Path) -> None:
     selection = dict(shown, what=what, reduced=plan.reduced, blocks=plan.blocks)
     selection.update(specifications=plan.specifications, read_off=plan.read_off)
     write_json(results / "selection.json", selection)
-    write_json(results / "plan.json", dict(_shell_words(), **shown, figures=plan.figures, markers=markers(plan)))
+    words = _shell_words(plan, evidence)
+    write_json(results / "plan.json", dict(words, **shown, figures=plan.figures, markers=markers(plan)))
     for marker in (results / "done").iterdir():
         if job_end(marker)[0] != 0:
             marker.unlink()
+    return take_evidence(plan, results, evidence)
 
 
-def _shell_words() -> Dict[str, str]:
-    """The repository and the interpreter of the jobs, as a shell reads them; the latter may be a command of several
-    words, in BIOLHESS_JOB_PYTHON."""
+def _shell_words(plan: Plan, evidence: Optional[Path]) -> Dict[str, str]:
+    """The repository, the interpreter of the jobs and their options, as a shell reads them; the interpreter may be a
+    command of several words, in BIOLHESS_JOB_PYTHON."""
     python = os.environ.get("BIOLHESS_JOB_PYTHON", shlex.quote(sys.executable))
-    return {"home": shlex.quote(str(HOME)), "python": python}
+    pack = ""
+    if plan.evidence and evidence and _is_writable(evidence):
+        pack = f"--evidence {shlex.quote(str(evidence))}"
+        pack += "" if plan.evidence["weights"] else " --evidence-without-weights"
+    return {"home": shlex.quote(str(HOME)), "python": python, "pack": pack}
+
+
+def _is_writable(folder: Path) -> bool:
+    return os.access(str(folder if folder.exists() else folder.parent), os.W_OK)
 
 
 def markers(plan: Plan) -> Dict[str, List[str]]:
@@ -122,6 +139,11 @@ def parser() -> OneLineParser:
     p.add_argument("figures", nargs="*", help="such as figure2, table1, bounds (default: all, and the report)")
     p.add_argument("--tasks", nargs="+", help="only these tasks (default: all of the file's)")
     p.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)), help="processes at once (default: all)")
+    p.add_argument(
+        "--from-scratch",
+        action="store_true",
+        help="no evidence, and results in a folder of their own",
+    )
     p.add_argument("--dry-run", action="store_true", help="say what would run and how long it would take")
     return p
 
@@ -148,23 +170,27 @@ def main(arguments: Optional[List[str]] = None) -> int:
     for name in given.figures:
         if name not in plan.figures:
             p.error(f"unknown figure '{name}'; known: {', '.join(plan.figures)}")
+    what = f"{path.stem}-from-scratch" if given.from_scratch else path.stem
+    evidence = None if given.from_scratch or TENSORFLOW != 1 else EVIDENCE
     if given.dry_run:
         try:
-            print(estimate(plan, HOME / "results" / results_name(path.stem), given.figures))
+            folder = HOME / "results" / results_name(what)
+            print(estimate(plan, folder, given.figures, evidence=evidence or Path(os.devnull)))
         except ConfigError as error:
             p.error(str(error))
         return 0
-    return reproduce(p, plan, path.stem, given, more)
+    return reproduce(p, plan, what, evidence, given, more)
 
 
-def reproduce(p: OneLineParser, plan: Plan, what: str, given, more: List[str]) -> int:
+def reproduce(p: OneLineParser, plan: Plan, what: str, evidence: Optional[Path], given, more: List[str]) -> int:
     """Runs the workflow and reports how it ended; returns the exit code."""
     results = HOME / "results" / results_name(what)
     results.mkdir(parents=True, exist_ok=True)
     lock = locked(results)
     if lock is None:
         p.error(f"another workflow works in {results}")
-    prepare(plan, what, results)
+    for line in prepare(plan, what, results, evidence):
+        print(f"{p.prog}: {line}", file=sys.stderr)
     asked = targets(plan, given.figures)
     todo = jobs(plan, [name for name in asked if name.startswith("done/")])
     print(f"{len(todo)} jobs on {given.cores} cores; results in {results}", flush=True)

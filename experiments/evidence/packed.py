@@ -1,0 +1,136 @@
+"""Evidence: a finished run as one small file, evidence/<hash>.tar.xz, always the same bytes from the same run.
+
+It holds configuration, history, summary, provenance, every measure's table, and the weights at the end of training, or
+only their SHA-256. Whatever is drawn or judged can be made from it again; what it has not are checkpoints and the
+weights of the other evaluations.
+"""
+
+import fcntl
+import hashlib
+import io
+import json
+import lzma
+import os
+import re
+import shutil
+import tarfile
+from pathlib import Path
+from typing import Dict, List
+
+from experiments import HOME
+from experiments.evidence.archives import ArchiveError, read_npz
+from experiments.evidence.files import flush_folder, write_whole
+from experiments.plan.config import stored_hash
+
+EVIDENCE = HOME / "evidence"
+SUFFIX = ".tar.xz"
+NEEDED = ("config.json", "history.csv", "summary.json", "provenance.json")
+MEMBER = re.compile(r"config\.json|summary\.json|provenance\.json|\w+\.csv|weights/\d+\.npz|weights\.sha256")
+DIGEST = "weights.sha256"
+TEMPORARY = ".unpacking"  # ends the name of a folder that is not whole yet
+UNREADABLE = (OSError, EOFError, ValueError, lzma.LZMAError, tarfile.TarError)
+
+
+class EvidenceError(Exception):
+    """A file that is no evidence; the message is one line that names it."""
+
+
+def evidence_path(folder: Path, run: str) -> Path:
+    """Where the evidence of a run stands, or would."""
+    return Path(folder) / (run + SUFFIX)
+
+
+def pack(run: Path, folder: Path, weights: bool) -> Path:
+    """Packs a finished run's folder as it is now, as one file; returns its path.
+
+    weights: whether those at the end are kept; else their SHA-256. Of several processes that pack the same run, the
+    last one packs what all have made. Raises OSError, and EvidenceError for weights that cannot be read.
+    """
+    run, folder = Path(run), Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = os.open(str(run), os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        path = evidence_path(folder, run.name)
+        write_whole(path, packed(_members(run, weights)))
+        flush_folder(folder)
+        return path
+    except ArchiveError as error:
+        raise EvidenceError(str(error))
+    finally:
+        os.close(lock)
+
+
+def _members(run: Path, weights: bool) -> Dict[str, bytes]:
+    names = [path.name for path in run.iterdir() if MEMBER.fullmatch(path.name)]
+    members = {name: (run / name).read_bytes() for name in names}
+    stored = saved_weights(run)
+    if stored and weights:
+        members[f"weights/{stored[-1].name}"] = stored[-1].read_bytes()
+    elif stored:
+        members[DIGEST] = (weights_digest(stored[-1]) + "\n").encode()
+    return members
+
+
+def saved_weights(run: Path) -> List[Path]:
+    """The files of weights in a run's folder, in the order of iterations."""
+    return sorted((Path(run) / "weights").glob("*.npz"))
+
+
+def weights_digest(path: Path) -> str:
+    """SHA-256 of the arrays in a file of weights: of the numbers, not of how they are packed. Raises ArchiveError."""
+    found = hashlib.sha256()
+    for name, array in sorted(read_npz(path).items()):
+        found.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        found.update(array.tobytes())
+    return found.hexdigest()
+
+
+def packed(members: Dict[str, bytes]) -> bytes:
+    """{name: content} as an archive that depends on nothing else: no times, no owners, sorted."""
+    plain = io.BytesIO()
+    with tarfile.open(fileobj=plain, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name in sorted(members):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(members[name])
+            archive.addfile(entry, io.BytesIO(members[name]))
+    return lzma.compress(plain.getvalue(), preset=6 | lzma.PRESET_EXTREME)
+
+
+def read_evidence(path: Path) -> Dict[str, bytes]:
+    """{name: content} of a file of evidence, of which each is known to be whole and that of the run it is named by.
+
+    Raises EvidenceError.
+    """
+    path = Path(path)
+    try:
+        members = _unpacked(path.read_bytes())
+        missing = [name for name in NEEDED if name not in members]
+        if missing:
+            raise ValueError(f"it has no {missing[0]}")
+        named = stored_hash(json.loads(members["config.json"].decode()))
+    except UNREADABLE as error:
+        raise EvidenceError(f"{path} is damaged: {' '.join(str(error).split())}")
+    if path.name != named + SUFFIX:
+        raise EvidenceError(f"{path} is the evidence of another run, {named}")
+    return members
+
+
+def _unpacked(content: bytes) -> Dict[str, bytes]:
+    members = {}
+    with tarfile.open(fileobj=io.BytesIO(lzma.decompress(content)), mode="r:") as archive:
+        for entry in archive.getmembers():
+            if not entry.isfile() or not MEMBER.fullmatch(entry.name):
+                raise ValueError(f"{entry.name!r} is no part of a run")
+            members[entry.name] = archive.extractfile(entry).read()
+    return members
+
+
+def unpack(members: Dict[str, bytes], run: Path) -> None:
+    """Makes a finished run's folder of `read_evidence`, as one. Raises OSError if the folder is there already."""
+    temporary = run.with_name(run.name + TEMPORARY)
+    shutil.rmtree(str(temporary), ignore_errors=True)
+    for name, content in members.items():
+        (temporary / name).parent.mkdir(parents=True, exist_ok=True)
+        (temporary / name).write_bytes(content)
+    os.rename(str(temporary), str(run))

@@ -1,0 +1,239 @@
+"""Evidence: deterministic to the byte, never half read, never another run's, and as good as the run itself."""
+
+import hashlib
+import io
+import json
+import lzma
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from experiments.evidence.archives import write_npz
+from experiments.evidence.files import write_json
+from experiments.evidence.packed import EvidenceError, evidence_path, pack, packed, read_evidence, unpack
+from experiments.plan.config import as_dict, config_hash, make_config
+from experiments.plan.experiment_file import Plan
+from experiments.workflow.finished import take_evidence
+
+HOME = Path(__file__).resolve().parents[2]
+CONFIG = make_config("pattern_generation", "bptt", [0, 1], [0.003], iterations=500)
+
+
+def made(root, config=CONFIG, measures=("spectrum",)):
+    """A finished run's folder with three evaluations, as far as evidence looks into it."""
+    run = root / config_hash(config)
+    (run / "weights").mkdir(parents=True)
+    write_json(run / "config.json", as_dict(config))
+    (run / "history.csv").write_text("seed,iteration\n" + "".join(f"{s},{i}\n" for i in (0, 250, 500) for s in (0, 1)))
+    for name in ("summary.json", "provenance.json"):
+        write_json(run / name, [name])
+    numbers = np.random.RandomState(0)
+    for iteration in (0, 250, 500):
+        write_npz(run / "weights" / f"{iteration:06d}.npz", {"W_h": numbers.normal(size=(2, 30, 30)).astype("f4")})
+    (run / "checkpoint.npz").write_bytes(b"large")
+    for measure in measures:
+        (run / f"{measure}.csv").write_text("seed\n0\n")
+    return run
+
+
+def planned(*measures, config=CONFIG):
+    """A plan with one run, as far as its runs and measures go."""
+    run = config_hash(config)
+    empty = dict.fromkeys(Plan._fields, {})
+    return Plan(**dict(empty, runs={run: config}, blocks={"all": [run]}, measures={"all": list(measures)}))
+
+
+def taken(tmp_path, *measures):
+    """(lines that were said, what is in runs/, what is in done/) after taking evidence for these measures."""
+    results = tmp_path / "results"
+    for name in ("runs", "done"):
+        (results / name).mkdir(parents=True, exist_ok=True)
+    lines = take_evidence(planned(*measures), results, tmp_path / "evidence")
+    runs, done = (sorted(path.name for path in (results / name).iterdir()) for name in ("runs", "done"))
+    return lines, runs, done
+
+
+def test_it_holds_what_is_drawn_from_and_no_checkpoint(tmp_path):
+    run = made(tmp_path)
+    members = read_evidence(pack(run, tmp_path / "evidence", weights=True))
+    named = {"config.json", "history.csv", "summary.json", "provenance.json", "spectrum.csv", "weights/000500.npz"}
+    assert set(members) == named
+    assert all(content == (run / name).read_bytes() for name, content in members.items())
+
+
+def test_without_weights_it_has_their_digest(tmp_path):
+    run = made(tmp_path)
+    members = read_evidence(pack(run, tmp_path / "evidence", weights=False))
+    with np.load(str(run / "weights" / "000500.npz")) as stored:
+        content = b"W_h <f4 (2, 30, 30)\n" + stored["W_h"].tobytes()
+    assert members["weights.sha256"].decode().strip() == hashlib.sha256(content).hexdigest()
+    assert not any(name.endswith(".npz") for name in members)
+
+
+@pytest.mark.parametrize("weights", [True, False])
+def test_packed_twice_unpacked_or_elsewhere_it_is_the_same_bytes(weights, tmp_path):
+    run = made(tmp_path / "here")
+    first = pack(run, tmp_path / "evidence", weights).read_bytes()
+    os.utime(str(run / "config.json"), (0, 0))
+    (run / "history.csv").chmod(0o600)
+    assert pack(run, tmp_path / "evidence", weights).read_bytes() == first
+    (tmp_path / "there").mkdir()
+    other = tmp_path / "there" / run.name
+    unpack(read_evidence(evidence_path(tmp_path / "evidence", run.name)), other)
+    assert pack(other, tmp_path / "again", weights).read_bytes() == first
+
+
+def test_what_is_finished_is_taken_and_marked_and_nothing_is_said(tmp_path):
+    run = made(tmp_path / "made", measures=("spectrum", "power_law"))
+    pack(run, tmp_path / "evidence", weights=True)
+    lines, runs, done = taken(tmp_path, "spectrum", "power_law")
+    assert (lines, runs) == ([], [run.name])
+    assert done == [run.name, f"{run.name}.power_law", f"{run.name}.spectrum"]
+    times = {path.stat().st_mtime_ns for path in (tmp_path / "results" / "done").iterdir()}
+    assert len(times) == 1  # lest Snakemake take one for out of date
+
+
+@pytest.mark.parametrize("measure", ["alignment", "relative_flatness", "taylor"])
+def test_a_measure_whose_weights_are_not_there_has_the_run_trained_anew(measure, tmp_path):
+    path = pack(made(tmp_path / "made"), tmp_path / "evidence", weights=True)
+    lines, runs, done = taken(tmp_path, "spectrum", measure)
+    assert lines == [f"{path} lacks the weights that {measure} needs: the run is trained anew"]
+    assert runs == done == []
+
+
+def test_a_spectrum_needs_the_weights_at_the_end_alone(tmp_path):
+    run = made(tmp_path / "made", measures=())
+    pack(run, tmp_path / "evidence", weights=True)
+    assert taken(tmp_path, "spectrum", "power_law") == ([], [run.name], [run.name])
+    shutil.rmtree(str(tmp_path / "results"))
+    path = pack(run, tmp_path / "evidence", weights=False)
+    lines, runs, _ = taken(tmp_path, "spectrum", "power_law")
+    assert lines == [f"{path} lacks the weights that power_law needs: the run is trained anew"] and runs == []
+
+
+def test_a_power_law_needs_no_weights_beside_a_spectrum(tmp_path):
+    run = made(tmp_path / "made")
+    pack(run, tmp_path / "evidence", weights=False)
+    assert taken(tmp_path, "spectrum", "power_law")[:2] == ([], [run.name])
+
+
+def test_a_run_taken_earlier_is_set_aside_when_a_measure_needs_more(tmp_path):
+    run = made(tmp_path / "made")
+    pack(run, tmp_path / "evidence", weights=True)
+    assert taken(tmp_path, "spectrum")[0] == []
+    lines, runs, done = taken(tmp_path, "spectrum", "taylor")
+    assert len(lines) == 1 and "lacks the weights that taylor needs: the run is trained anew" in lines[0]
+    assert done == [] and len(runs) == 1 and runs[0].startswith(f"{run.name}.incomplete-")
+
+
+def test_a_run_with_all_its_weights_stays(tmp_path):
+    run = made(tmp_path / "results" / "runs")
+    assert taken(tmp_path, "spectrum", "taylor") == ([], [run.name], [])
+
+
+def rewritten(path, change):
+    members = read_evidence(path)
+    change(members)
+    path.write_bytes(packed(members))
+
+
+def with_a_link(content):
+    """The archive with one member more, a link out of it."""
+    plain = io.BytesIO(lzma.decompress(content))
+    with tarfile.open(fileobj=plain, mode="a:") as archive:
+        link = tarfile.TarInfo("alignment.csv")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+    return lzma.compress(plain.getvalue())
+
+
+DAMAGE = {
+    "empty": lambda path: path.write_bytes(b""),
+    "truncated": lambda path: path.write_bytes(path.read_bytes()[:-100]),
+    "a byte": lambda path: path.write_bytes(path.read_bytes()[:500] + b"\0" + path.read_bytes()[501:]),
+    "no archive": lambda path: path.write_bytes(b"<html>"),
+    "no tar": lambda path: path.write_bytes(lzma.compress(b"text" * 1000)),
+    "half": lambda path: rewritten(path, lambda members: members.pop("history.csv")),
+    "no JSON": lambda path: rewritten(path, lambda members: members.update({"config.json": b"{"})),
+    "escapes": lambda path: path.write_bytes(packed({**read_evidence(path), "../../escaped.csv": b""})),
+    "link": lambda path: path.write_bytes(with_a_link(path.read_bytes())),
+    "a folder": lambda path: (path.unlink(), path.mkdir()),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damaged_evidence_is_one_line_and_the_run_is_made(damage, tmp_path):
+    path = pack(made(tmp_path / "made"), tmp_path / "evidence", weights=True)
+    DAMAGE[damage](path)
+    if not path.is_dir():
+        with pytest.raises(EvidenceError):
+            read_evidence(path)
+    lines, runs, done = taken(tmp_path, "spectrum")
+    assert runs == done == []
+    if not path.is_dir():
+        assert len(lines) == 1 and len(lines[0].splitlines()) == 1 and lines[0].startswith(f"{path} is damaged: ")
+    assert not (tmp_path / "escaped.csv").exists()
+
+
+def test_foreign_evidence_is_not_used(tmp_path):
+    """Another run's file under this run's name; and a configuration edited in the file itself."""
+    other = made(tmp_path / "made", make_config("pattern_generation", "bptt", [7], [0.003]))
+    wrong = evidence_path(tmp_path / "evidence", config_hash(CONFIG))
+    shutil.copy(str(pack(other, tmp_path / "evidence", weights=True)), str(wrong))
+    said = f"{wrong} is the evidence of another run, {other.name}: the run is trained anew"
+    assert taken(tmp_path) == ([said], [], [])
+    path = pack(made(tmp_path / "again"), tmp_path / "evidence", weights=True)
+    edited = json.dumps(dict(json.loads(json.dumps(as_dict(CONFIG))), rule="three_factor")).encode()
+    rewritten(path, lambda members: members.update({"config.json": edited}))
+    lines, runs, _ = taken(tmp_path)
+    assert runs == [] and "is the evidence of another run" in lines[0]
+
+
+def test_killed_at_ten_moments_of_packing_nothing_half_packed_is_read(tmp_path):
+    """kill -9; what stands in the folder afterwards is what was there before, or what was to come, to the byte."""
+    run = made(tmp_path / "made")
+    write_npz(run / "weights" / "000500.npz", {"W_h": np.random.RandomState(1).normal(size=(10, 100, 100))})
+    old = pack(run, tmp_path / "evidence", weights=True).read_bytes()
+    (run / "alignment.csv").write_text("seed\n1\n")
+    new = pack(run, tmp_path / "new", weights=True).read_bytes()
+    code = """
+import sys
+from pathlib import Path
+from experiments.evidence.packed import pack
+while True:
+    print("packs", flush=True)
+    pack(Path(sys.argv[1]), Path(sys.argv[2]), True)
+"""
+    moments, seen = random.Random(0), set()
+    for number in range(10):
+        command = [sys.executable, "-c", code, str(run), str(tmp_path / "evidence")]
+        process = subprocess.Popen(command, cwd=str(HOME), stdout=subprocess.PIPE)
+        for _ in range(1 + number % 3):  # while it packs for the first time, the second, the third
+            process.stdout.readline()
+        time.sleep(moments.uniform(0, 0.6))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        content = evidence_path(tmp_path / "evidence", run.name).read_bytes()
+        assert content in (old, new)
+        seen.add(content)
+        assert taken(tmp_path)[:2] == ([], [run.name])
+        shutil.rmtree(str(tmp_path / "results"))
+    assert new in seen
+
+
+def test_killed_while_unpacking_nothing_half_unpacked_is_a_run(tmp_path):
+    run = made(tmp_path / "made")
+    pack(run, tmp_path / "evidence", weights=True)
+    half = tmp_path / "results" / "runs" / f"{run.name}.unpacking"
+    half.mkdir(parents=True)
+    (half / "summary.json").write_text("[]")
+    assert taken(tmp_path)[:2] == ([], [run.name])
