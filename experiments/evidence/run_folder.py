@@ -49,9 +49,14 @@ class RunFolder:
         return (self.final / "summary.json").is_file()
 
     def open(self, wait: bool = False) -> None:
-        """Makes the partial folder and locks it. If another process works on it, waits for that to end, or raises
-        RunFolderError."""
-        (self.partial / "weights").mkdir(parents=True, exist_ok=True)
+        """Makes the partial folder and locks it. If another process works on it, waits for that to end.
+
+        Raises RunFolderError if it cannot be made, or is worked on and `wait` is False.
+        """
+        try:
+            (self.partial / "weights").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunFolderError(f"output folder {self.root} cannot be written: {error.strerror}")
         self._lock = os.open(str(self.partial), os.O_RDONLY)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

@@ -97,7 +97,7 @@ def main(arguments: Optional[List[str]] = None) -> None:
     except Stopped as error:
         p.exit(143, f"{p.prog}: {error}\n")
     except OSError as error:
-        p.exit(1, f"{p.prog}: {error}; what was saved before stays good, the same command goes on from there\n")
+        p.exit(1, f"{p.prog}: {error}; what was saved before is intact, and the same command resumes from it\n")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from tasks import Data
 
 
 def train(config: Config, root: Path, show_progress: Optional[bool] = None, wait: bool = False) -> Path:
-    """Trains the ensemble of a configuration, or goes on with it; returns the finished folder.
+    """Trains the ensemble of a configuration, or resumes it; returns the finished folder.
 
     show_progress: whether there is a bar, by default on a terminal only; without it, one line per evaluation.
     wait: for another process that trains the same.
@@ -52,7 +52,7 @@ def _train(config: Config, folder: RunFolder, data: List[Data], show_progress: O
                     _show(bar, training)
                 if stop.requested:
                     training.save()
-                    raise Stopped(f"stopped at iteration {training.iteration}; the same command goes on from there")
+                    raise Stopped(f"stopped at iteration {training.iteration}; the same command resumes from there")
                 if not training.running:
                     break
                 before = list(training.status)

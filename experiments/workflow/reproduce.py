@@ -196,7 +196,7 @@ def reproduce(p: OneLineParser, plan: Plan, what: str, evidence: Optional[Path],
     print(f"{len(todo)} jobs on {given.cores} cores; results in {results}", flush=True)
     code = snakemake(results, lock, given.cores, asked, more, Progress(results, todo, given.cores, sys.stderr))
     if code >= 128:
-        p.exit(code, f"{p.prog}: stopped; the same command goes on from there\n")
+        p.exit(code, f"{p.prog}: stopped; the same command resumes from there\n")
     problems = failures(results) + (weak_runs(results, plan) if plan.min_accuracy else [])
     for line in problems:
         print(f"{p.prog}: {line}", file=sys.stderr)

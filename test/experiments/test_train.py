@@ -270,6 +270,14 @@ def test_a_config_file_that_is_no_text_is_one_line_and_exit_2(tmp_path, refused)
     refused(["--config", str(path), "--task", "seq_mnist"], "cannot be read")
 
 
+def test_an_output_folder_that_cannot_be_made_is_one_line_and_exit_2(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SystemExit) as code:
+        main(["--task", "delayed_match", "--rule", "bptt", "--output", str(tmp_path / "file" / "runs")])
+    said = f"experiments.train: output folder {tmp_path / 'file' / 'runs'} cannot be written: Not a directory\n"
+    assert code.value.code == 2 and capsys.readouterr().err == said
+
+
 def test_a_damaged_checkpoint_is_named(small, tmp_path):
     checkpoint = tmp_path / f"{small.name}.partial" / "checkpoint.npz"
     checkpoint.parent.mkdir()

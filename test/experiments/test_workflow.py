@@ -265,7 +265,7 @@ def test_told_to_stop_it_saves_and_says_so_in_one_line(undisturbed, tmp_path):
     process.send_signal(signal.SIGTERM)
     out, _ = process.communicate()
     assert process.returncode == 143
-    assert out.splitlines()[-1] == "run_all.sh: stopped; the same command goes on from there"
+    assert out.splitlines()[-1] == "run_all.sh: stopped; the same command resumes from there"
     assert processes(folder) == []
 
 
