@@ -39,8 +39,9 @@ def adam_step(weights: Tensors, gradients: Tensors, slots: Tensors, rate: tf.Ten
     count, first, second = slots[0] + 1, slots[1 : 1 + len(weights)], slots[1 + len(weights) :]
     first = [ADAM_BETA1 * m + (1 - ADAM_BETA1) * g for m, g in zip(first, gradients)]
     second = [ADAM_BETA2 * v + (1 - ADAM_BETA2) * tf.square(g) for v, g in zip(second, gradients)]
-    correction = square_root(1 - ADAM_BETA2**count) / (1 - ADAM_BETA1**count)
-    scale = rate[:, tf.newaxis, tf.newaxis] * correction
+    taken = tf.cast(count, tf.float64)  # TensorFlow 2's single-precision power rounds by a replica's place among others
+    correction = tf.sqrt(1 - ADAM_BETA2**taken) / (1 - ADAM_BETA1**taken)
+    scale = rate[:, tf.newaxis, tf.newaxis] * tf.cast(correction, rate.dtype)
     new = [W - scale * m / (square_root(v) + ADAM_EPSILON) for W, m, v in zip(weights, first, second)]
     return new, [count] + first + second
 

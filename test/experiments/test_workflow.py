@@ -17,6 +17,7 @@ import pytest
 from experiments.plan import costs
 from experiments.plan.config import ConfigError
 from experiments.plan.experiment_file import read_plan
+from experiments.plan.framework import results_name
 from experiments.workflow import reproduce
 from experiments.workflow.progress import STATE
 from figures import known_figures
@@ -47,6 +48,11 @@ def copied(folder):
     return folder
 
 
+def results_of(folder):
+    """The folder of the plan's results."""
+    return folder / "results" / results_name("small")
+
+
 def python_of(folder):
     """The interpreter as run_all.sh names it: by a path in the folder."""
     return str(folder / ".venv" / "bin" / Path(sys.executable).name)
@@ -67,7 +73,7 @@ def run(folder, *options, **variables):
 
 
 def snakemakes_words(folder):
-    return (folder / "results" / "small" / "logs" / "snakemake.log").read_text()
+    return (results_of(folder) / "logs" / "snakemake.log").read_text()
 
 
 def results(folder):
@@ -75,7 +81,7 @@ def results(folder):
 
     But for the report and provenance, which say when and how long, logs, what happened, and plan.json, where.
     """
-    root = folder / "results" / "small"
+    root = results_of(folder)
     left_out = re.compile(r"\.snakemake/|logs/|done/|provenance\.json$|plan\.json$|report\.html$|\.tmp$")
     files = (path for path in root.rglob("*") if path.is_file())
     return {str(p.relative_to(root)): p.read_bytes() for p in files if not left_out.search(str(p.relative_to(root)))}
@@ -105,7 +111,7 @@ def processes(folder):
     found = []
     for entry in Path("/proc").iterdir():
         try:
-            works_here = entry.name.isdigit() and os.readlink(str(entry / "cwd")) == str(folder / "results" / "small")
+            works_here = entry.name.isdigit() and os.readlink(str(entry / "cwd")) == str(results_of(folder))
         except OSError:  # ended meanwhile
             continue
         if works_here:
@@ -125,10 +131,10 @@ def test_all_that_was_asked_for_is_there_and_says_that_it_is_reduced(undisturbed
     folder, out = undisturbed
     names = set(results(folder))
     assert {"figures/figure3.png", "figures/figure8.csv", "verdicts.csv", "summaries.csv", "published.json"} <= names
-    page = (folder / "results" / "small" / "report.html").read_text()
+    page = (results_of(folder) / "report.html").read_text()
     assert page.count("data:image/png;base64,") == 2 and "REDUCED: a test" in page
-    assert out.splitlines()[-1].endswith("results/small/report.html")
-    verdicts = json.loads((folder / "results" / "small" / "verdicts.json").read_text())
+    assert out.splitlines()[-1].endswith(f"results/{results_name('small')}/report.html")
+    verdicts = json.loads((results_of(folder) / "verdicts.json").read_text())
     assert "reproduced" not in {row["verdict"] for row in verdicts}
 
 
@@ -140,15 +146,15 @@ def test_every_job_is_one_line_and_training_says_where_it_is(undisturbed):
     assert {name for _, name in finished} == {
         f"{rule} seeds 0 to 1{measure}" for rule in ("bptt", "three_factor") for measure in measures
     }
-    for run in (folder / "results" / "small" / "runs").iterdir():
-        said = STATE.findall((folder / "results" / "small" / "logs" / f"{run.name}.log").read_text())
+    for run in (results_of(folder) / "runs").iterdir():
+        said = STATE.findall((results_of(folder) / "logs" / f"{run.name}.log").read_text())
         assert said == [(f"{iteration:,}", "1,000") for iteration in range(0, 1001, 50)]
-    assert list((folder / "results" / "small" / "running").glob("*")) == []
+    assert list((results_of(folder) / "running").glob("*")) == []
 
 
 def test_a_second_call_repeats_nothing(undisturbed):
     folder, _ = undisturbed
-    times = {path: path.stat().st_mtime_ns for path in (folder / "results" / "small" / "runs").rglob("*")}
+    times = {path: path.stat().st_mtime_ns for path in (results_of(folder) / "runs").rglob("*")}
     before = snakemakes_words(folder)
     code, out = run(folder)
     words = snakemakes_words(folder)[len(before) :]
@@ -191,24 +197,24 @@ def test_a_new_file_is_a_figure_that_the_workflow_draws_and_the_report_shows(und
     before = snakemakes_words(folder)
     code, out = run(folder)
     assert code == 0 and "rule run:" not in snakemakes_words(folder)[len(before) :], out
-    drawn = folder / "results" / "small" / "figures"
+    drawn = results_of(folder) / "figures"
     assert len((drawn / "loss_at_end.csv").read_text().splitlines()) == 1 + 4
-    page = (folder / "results" / "small" / "report.html").read_text()
+    page = (results_of(folder) / "report.html").read_text()
     assert "How well each run has learnt" in page and page.count("data:image/png;base64,") == 3
 
 
 def test_a_plan_can_be_costed_from_what_was_timed(undisturbed, tmp_path):
     folder, _ = undisturbed
-    costs.main([str(folder / "results" / "small"), "--output", str(tmp_path / "costs.json")])
+    costs.main([str(results_of(folder)), "--output", str(tmp_path / "costs.json")])
     timed = json.loads((tmp_path / "costs.json").read_text())["pattern_generation"]
     seconds = [
-        int((folder / "results" / "small" / "done" / run).read_text().split()[1])
-        for run in (p.name for p in (folder / "results" / "small" / "runs").iterdir())
+        int((results_of(folder) / "done" / run).read_text().split()[1])
+        for run in (p.name for p in (results_of(folder) / "runs").iterdir())
     ]
     each = [max(0, s - costs.STARTUP) / (2 * 1000) for s in seconds]  # two replicas, 1,000 iterations
     assert timed["any"]["train"] == pytest.approx(sum(each) / 2)
     plan = read_plan(folder / "small.yaml")
-    table = costs.estimate(plan, folder / "results" / "small", [], tmp_path / "costs.json").splitlines()
+    table = costs.estimate(plan, results_of(folder), [], tmp_path / "costs.json").splitlines()
     assert [line.split()[0] for line in table[1:4]] == ["figure3", "figure8", "total"]
     name, ensembles, runs, to_do, hours, hours_to_do = table[3].split()
     assert (ensembles, runs, to_do, hours_to_do) == ("2", "4", "0", "0.00")
@@ -237,13 +243,13 @@ def test_killed_at_ten_random_moments_it_ends_with_the_same_bits(undisturbed, tm
 def test_a_run_that_fails_is_reported_and_takes_nothing_down(undisturbed, tmp_path):
     """A run whose checkpoint is damaged fails; the figures are drawn without it; mended, the same command goes on."""
     folder = copied(tmp_path)
-    names = sorted(path.name for path in (undisturbed[0] / "results" / "small" / "runs").iterdir())
-    bad = folder / "results" / "small" / "runs" / f"{names[0]}.partial"
+    names = sorted(path.name for path in (results_of(undisturbed[0]) / "runs").iterdir())
+    bad = results_of(folder) / "runs" / f"{names[0]}.partial"
     bad.mkdir(parents=True)
     (bad / "checkpoint.npz").write_bytes(b"damaged")
     code, out = run(folder)
     assert code == 1 and f"{names[0]} failed with exit code 2" in out
-    page = (folder / "results" / "small" / "report.html").read_text()
+    page = (results_of(folder) / "report.html").read_text()
     assert names[0] in page and "is damaged" in page
     shutil.rmtree(str(bad))
     code, out = run(folder)
@@ -259,7 +265,7 @@ def test_told_to_stop_it_saves_and_says_so_in_one_line(undisturbed, tmp_path):
     folder = copied(tmp_path)
     process = begin(folder)
     deadline = time.time() + 120
-    while not list((folder / "results").glob("small/runs/*.partial/checkpoint.npz")):
+    while not list(results_of(folder).glob("runs/*.partial/checkpoint.npz")):
         assert time.time() < deadline and process.poll() is None
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
