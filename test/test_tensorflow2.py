@@ -33,7 +33,7 @@ def computed(tmp_path_factory):
     for name, python in (("this", sys.executable), ("other", str(OTHER))):
         path = folder / f"{name}.npz"
         done = subprocess.run(
-            [python, str(ROOT / "test" / "agreement.py"), str(path)], stderr=subprocess.PIPE, universal_newlines=True
+            [python, str(ROOT / "test" / "agreement.py"), str(path)], stderr=subprocess.PIPE, text=True
         )
         assert done.returncode == 0, done.stderr
         with np.load(str(path), allow_pickle=False) as arrays:
