@@ -14,14 +14,18 @@ class Cell(NamedTuple):
     alpha: leak exp(-dt / tau_m) of the hidden state h.
     beta: leak exp(-dt / tau_b) of the threshold b; without meaning where no unit adapts.
     adaptive: a [N], 1 for units with an adaptive threshold, 0 for the others; None for the plain cell (Eq. 10).
+    self_connections: whether a unit's rate acts on its own hidden state, by the diagonal of W_h, which is zero if not.
     """
 
     alpha: float = 0.0
     beta: float = 0.0
     adaptive: Optional[Tuple[int, ...]] = None
+    self_connections: bool = False
 
 
-def make_cell(units: int, adaptive_units: int = 0, alpha: float = 0.0, beta: float = 0.0) -> Cell:
+def make_cell(
+    units: int, adaptive_units: int = 0, alpha: float = 0.0, beta: float = 0.0, self_connections: bool = False
+) -> Cell:
     """The cell of `units` units of which the last `adaptive_units` adapt.
 
     Raises ValueError if a leak is outside [0, 1) or there are more adaptive units than units.
@@ -32,8 +36,8 @@ def make_cell(units: int, adaptive_units: int = 0, alpha: float = 0.0, beta: flo
         if not 0 <= leak < 1:
             raise ValueError(f"{name} is {leak}; expected 0 <= {name} < 1")
     if adaptive_units == 0:
-        return Cell(alpha)
-    return Cell(alpha, beta, (0,) * (units - adaptive_units) + (1,) * adaptive_units)
+        return Cell(alpha, self_connections=self_connections)
+    return Cell(alpha, beta, (0,) * (units - adaptive_units) + (1,) * adaptive_units, self_connections)
 
 
 class State(NamedTuple):
@@ -42,6 +46,16 @@ class State(NamedTuple):
     h: MaybeZero = None
     b: MaybeZero = None
     f: MaybeZero = None
+
+
+def connections(cell: Cell, W_h: tf.Tensor) -> tf.Tensor:
+    """W_h [R, N, N] as the cell uses it: without self-connections its diagonal, and that of its gradient, is zero."""
+    return W_h if cell.self_connections else without_diagonal(W_h)
+
+
+def without_diagonal(W_h: tf.Tensor) -> tf.Tensor:
+    """W_h [R, N, N] with its diagonal masked to zero."""
+    return W_h * (1 - tf.eye(W_h.shape[1].value, dtype=W_h.dtype))
 
 
 def step(cell: Cell, state: State, drive: tf.Tensor, W_h: tf.Tensor) -> State:

@@ -9,7 +9,7 @@ from typing import Callable, NamedTuple, Sequence, Tuple
 import tensorflow.compat.v1 as tf
 
 from models.algebra import merge_time, product, stack_time
-from models.cells import Cell
+from models.cells import Cell, connections
 from models.initialisation import Weights
 from models.losses import l2_penalty
 from models.recurrence import Recurrence
@@ -43,15 +43,9 @@ class Losses(NamedTuple):
     total: tf.Tensor
 
 
-def without_diagonal(W_h: tf.Tensor) -> tf.Tensor:
-    """W_h [R, N, N] with its diagonal masked to zero; its gradient is masked likewise."""
-    units = W_h.shape[1].value
-    return W_h * (1 - tf.eye(units, dtype=W_h.dtype))
-
-
 def plain_loss(network: Network, weights: Weights, batch: Batch) -> Losses:
     """The loss as a plain graph: exact gradients of any order."""
-    W_h = without_diagonal(weights.W_h)
+    W_h = connections(network.cell, weights.W_h)
     recurrence = Recurrence(network.cell, batch.x, weights.W_x, W_h)
     rates = stack_time([recurrence.f(t) for t in network.supervised_steps])
     return _losses(network, weights, W_h, product(rates, weights.w) + weights.c, batch)
@@ -69,7 +63,7 @@ def learning_loss(
     backward: from a finished recurrence and the signals {t: s_t [R, B, N]} to (dL/dW_x, dL/dW_h).
     feedback: [R, N, N_out], the weights through which the readout's error reaches the units; w itself if symmetric.
     """
-    W_h = without_diagonal(weights.W_h)
+    W_h = connections(network.cell, weights.W_h)
     rates = recurrent_op(network.cell, batch.x, weights.W_x, W_h, network.supervised_steps, backward)
     outputs = readout_op(stack_time(rates), weights.w, weights.c, feedback)
     return _losses(network, weights, W_h, outputs, batch)

@@ -19,7 +19,7 @@ from models.algebra import (
     stack_time,
     total,
 )
-from models.cells import Cell, adaptive_mask, psi, unroll
+from models.cells import Cell, adaptive_mask, psi, unroll, without_diagonal
 
 
 class Adjoint(NamedTuple):
@@ -33,7 +33,8 @@ class Recurrence:
     """The forward pass of a recurrent layer: input x and weights -> rates f_1 .. f_T.
 
     cell: the cell's constants.
-    x: [R or 1, T, B, N_in]; T static. W_x: [R, N_in, N]. W_h: [R, N, N] with zero diagonal.
+    x: [R or 1, T, B, N_in]; T static. W_x: [R, N_in, N]. W_h: [R, N, N], with zero diagonal unless the cell has
+    self-connections.
     """
 
     def __init__(self, cell: Cell, x: tf.Tensor, W_x: tf.Tensor, W_h: tf.Tensor):
@@ -41,7 +42,10 @@ class Recurrence:
         self.steps = x.shape[1].value
         self.x = merge_time(x)
         self._rates = unroll(cell, split_time(product(self.x, W_x), self.steps), W_h)
-        self._W_h_transposed = tf.transpose(W_h, [0, 2, 1])
+        between_units, self._own_weights = W_h, None
+        if cell.self_connections:
+            between_units, self._own_weights = without_diagonal(W_h), tf.matrix_diag_part(W_h)[:, tf.newaxis]
+        self._between_units_transposed = tf.transpose(between_units, [0, 2, 1])
 
     def f(self, *steps: int) -> tf.Tensor:
         """Rates at t = 1 .. T: [R, B, N], stacked to [R, K * B, N] for K steps."""
@@ -56,25 +60,31 @@ class Recurrence:
         return split_time(self.x, self.steps)
 
     def across(self, delta: MaybeZero) -> MaybeZero:
-        """From dL/dh_{t+1} to f_t of all presynaptic units: (1 - alpha) delta W_h^T, the term that is not local."""
+        """From dL/dh_{t+1} to f_t of other units, which is not local: (1 - alpha) delta W_h^T without its diagonal."""
         if delta is None:
             return None
-        return scaled(1 - self.cell.alpha, product(delta, self._W_h_transposed))
+        return scaled(1 - self.cell.alpha, product(delta, self._between_units_transposed))
 
     def step_back(self, steps: Sequence[int], arriving: MaybeZero, later: Adjoint) -> Adjoint:
-        """One step back in time along a unit's own states.
+        """One step back in time along a unit's own states h and b, its self-connection included.
 
         From `arriving`, the gradient that reaches f_t from the readout and from other units, and the adjoint of the
         unit's own states at t + 1, to the adjoint of its own states at t; for several t at once if all is stacked.
         """
         alpha, beta, adaptive = self.cell.alpha, self.cell.beta, self.cell.adaptive
-        at_rate = total(arriving, scaled(1 - beta, later.gamma))
+        at_rate = total(arriving, scaled(1 - beta, later.gamma), self._to_itself(later.delta))
         at_state = None if at_rate is None else masked(self.psi(*steps), at_rate)
         delta = total(at_state, scaled(alpha, later.delta))
         if adaptive is None:
             return Adjoint(delta)
         at_threshold = masked(-adaptive_mask(self.cell, self.W_h.dtype), at_state)
         return Adjoint(delta, total(at_threshold, scaled(beta, later.gamma)))
+
+    def _to_itself(self, delta: MaybeZero) -> MaybeZero:
+        """From dL/dh_{i,t+1} to f_{i,t}: (1 - alpha) W_h[i, i] delta_i, which is local."""
+        if self._own_weights is None:
+            return None
+        return scaled(1 - self.cell.alpha, masked(self._own_weights, delta))
 
     def sweep(
         self, signals: Dict[int, tf.Tensor], crossing: Callable[[int, Adjoint], MaybeZero]

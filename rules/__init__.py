@@ -18,8 +18,9 @@ class Rule(NamedTuple):
 
     backward(recurrence, signals) -> (dL/dW_x, dL/dW_h).
     feedback(w, fixed) -> w or fixed, both [R, N, N_out]: the weights that carry the readout's error to the units.
-    rescale: None, or a function of two finished gradients of the whole loss, the rule's own and the three-factor
-    rule's, each (dL/dW_x, dL/dW_h), to the gradient that is used instead.
+    rescale(own, three_factor, step_length): None, or from two finished gradients of the total loss, the rule's own and
+    the three-factor rule's, each [dL/dW_x, dL/dW_h], and the setting of that name to what the rule's own gradient is
+    multiplied by in W_x, in W_h and in the readout, each [R] or None for 1.
     check(steps, units): None, or raises ValueError where the rule cannot be used on T steps and N units.
     """
 

@@ -21,10 +21,30 @@ def rho(exact, approximate):
     return tf.math.divide_no_nan(dot(approximate, exact), dot(exact, exact))
 
 
-def rescale(exact, approximate):
-    """rho g, over both matrices together."""
-    factor = rho(exact, approximate)[:, tf.newaxis, tf.newaxis]
-    return [factor * gradient for gradient in exact]
+def together(exact, approximate):
+    """One rho over W_x and W_h."""
+    both = rho(exact, approximate)
+    return both, both, None
+
+
+def each(exact, approximate):
+    """A rho for W_x and another for W_h."""
+    W_x, W_h = (rho([g], [ghat]) for g, ghat in zip(exact, approximate))
+    return W_x, W_h, None
+
+
+def with_readout(exact, approximate):
+    """The rho over W_x and W_h, for w and c as well."""
+    both = rho(exact, approximate)
+    return both, both, both
+
+
+STEP_LENGTHS = {"together": together, "each": each, "with_readout": with_readout}
+
+
+def rescale(exact, approximate, step_length):
+    """The factors of W_x, W_h and the readout by one of STEP_LENGTHS, each [R] or None for 1."""
+    return STEP_LENGTHS[step_length](exact, approximate)
 
 
 RULE = Rule(backward, symmetric, rescale)

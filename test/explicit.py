@@ -7,12 +7,14 @@ from collections import namedtuple
 
 import numpy as np
 
-Problem = namedtuple("Problem", "x y W_x W_h w c feedback alpha beta a loss supervised_steps l2")
+Problem = namedtuple(
+    "Problem", "x y W_x W_h w c feedback alpha beta a loss supervised_steps l2 self_connections", defaults=[False]
+)
 
 
 def random_problem(
     seed, loss="squared_error", steps=6, batch=3, inputs=2, units=5, outputs=3, alpha=0.0, beta=0.0, adaptive=0,
-    l2=0.0, supervised_steps=None,
+    l2=0.0, supervised_steps=None, self_connections=False,
 ):  # fmt: skip
     """A problem of the given sizes; the loss stands at every step unless supervised_steps says otherwise."""
     random = np.random.RandomState(seed)
@@ -22,11 +24,12 @@ def random_problem(
         y = np.eye(outputs)[y.argmax(axis=2)]
     if loss == "binary_cross_entropy":
         y = (y > 0).astype(float)
+    free = np.ones((units, units)) if self_connections else 1 - np.eye(units)
     return Problem(
         x=random.normal(size=(steps, batch, inputs)),
         y=y,
         W_x=random.normal(size=(inputs, units)),
-        W_h=random.normal(0, 1 / np.sqrt(units), (units, units)) * (1 - np.eye(units)),
+        W_h=random.normal(0, 1 / np.sqrt(units), (units, units)) * free,
         w=random.normal(size=(units, outputs)),
         c=random.normal(size=(1, outputs)),
         feedback=random.normal(size=(units, outputs)),
@@ -36,7 +39,13 @@ def random_problem(
         loss=loss,
         supervised_steps=supervised_steps,
         l2=l2,
+        self_connections=self_connections,
     )
+
+
+def free(p):
+    """1 where W_h is trained, else 0: the diagonal is free only with self-connections."""
+    return np.ones_like(p.W_h) if p.self_connections else 1 - np.eye(len(p.W_h))
 
 
 def rates(p):
@@ -100,17 +109,17 @@ def errors(p):
 
 
 def eligibility_traces(p):
-    """Lists over t = 0 .. T of e_t for W_x [B, N_in, N] and for W_h [B, N, N]."""
+    """Lists over t = 0 .. T of e_t for W_x [B, N_in, N] and for W_h [B, N, N]; Eq. 16, a unit's own states including
+    what its rate does to its own hidden state through the diagonal of W_h."""
     f, psi = rates(p)
     steps, batch = len(p.x), p.x.shape[1]
     found = []
     for presynaptic in (p.x, np.array(f)):
         size = presynaptic.shape[2]
-        eh = np.zeros((batch, size, 1))
-        eb = np.zeros((batch, size, len(p.W_h)))
+        eh = eb = np.zeros((batch, size, len(p.W_h)))
         e = [np.zeros_like(eb)]
         for t in range(steps):
-            eh = p.alpha * eh + (1 - p.alpha) * presynaptic[t][:, :, None]
+            eh = p.alpha * eh + (1 - p.alpha) * (presynaptic[t][:, :, None] + np.diag(p.W_h) * e[-1])
             eb = p.beta * eb + (1 - p.beta) * e[-1]
             e.append(psi[t + 1][:, None, :] * (eh - p.a * eb))
         found.append(e)
@@ -126,7 +135,9 @@ def learning_signals(p, rule):
     if rule in ("three_factor", "rflo"):
         return s
     psi = psi + [np.zeros_like(psi[0])]
-    return {t: s[t] + (1 - p.alpha) * np.einsum("il,bl->bi", p.W_h, psi[t + 1] * s[t + 1]) for t in range(len(p.x) + 1)}
+    between_units = p.W_h * (1 - np.eye(len(p.W_h)))  # i != l in Eq. 19
+    relayed = [np.einsum("il,bl->bi", between_units, psi[t + 1] * s[t + 1]) for t in range(len(p.x) + 1)]
+    return {t: s[t] + (1 - p.alpha) * signal for t, signal in enumerate(relayed)}
 
 
 def trace_gradient(p, rule):
@@ -136,16 +147,16 @@ def trace_gradient(p, rule):
     for e, weight in zip(eligibility_traces(p), (p.W_x, p.W_h)):
         summed = sum(np.einsum("bi,bji->ji", signals[t], e[t]) for t in range(1, len(p.x) + 1))
         gradients.append(summed + p.l2 * weight)
-    gradients[1] = gradients[1] * (1 - np.eye(len(p.W_h)))
+    gradients[1] = gradients[1] * free(p)
     return gradients
 
 
 def central_differences(p, name, step=1e-6):
-    """dL/d(name) of the whole loss by central differences; the diagonal of W_h stays zero."""
+    """dL/d(name) of the whole loss by central differences; 0 for a diagonal of W_h that is not free."""
     weight = getattr(p, name)
     gradient = np.zeros_like(weight)
     for index in np.ndindex(*weight.shape):
-        if name == "W_h" and index[0] == index[1]:
+        if name == "W_h" and free(p)[index] == 0:
             continue
         sides = []
         for sign in (1, -1):

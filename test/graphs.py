@@ -24,7 +24,7 @@ def run(build):
 def parts(problems):
     """(network, weights, batch, feedback) of problems that differ in nothing but their arrays, as one ensemble."""
     first = problems[0]
-    cell = make_cell(len(first.W_h), int(first.a.sum()), first.alpha, first.beta)
+    cell = make_cell(len(first.W_h), int(first.a.sum()), first.alpha, first.beta, first.self_connections)
     network = Network(cell, getattr(losses, first.loss), first.supervised_steps, first.l2)
 
     def stacked(name):
@@ -47,12 +47,12 @@ def learning(problems, rule):
     return learning_loss(network, weights, batch, found.backward, found.feedback(weights.w, feedback)), weights
 
 
-def rule_gradient(problem: Problem, rule: str) -> Weights:
+def rule_gradient(problem: Problem, rule: str, step_length: str = "together") -> Weights:
     """Gradient of the whole loss by which a rule learns, in the shapes of the problem's own weights."""
 
     def build():
         network, weights, batch, feedback = parts([problem])
-        return list(gradients.rule_gradient(network, weights, batch, rule, feedback).total)
+        return list(gradients.rule_gradient(network, weights, batch, rule, feedback, step_length).total)
 
     return Weights(*[gradient[0] for gradient in run(build)])
 

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from experiments.train.gradients import rule_gradient
+from experiments.train.networks import network_of
 from hessian.flatness import (
     relative_flatness_of_sigmoid,
     relative_flatness_of_softmax,
@@ -13,11 +14,10 @@ from hessian.flatness import (
 )
 from hessian.operator import HessianOperator
 from hessian.spectrum import Eigenpairs, top_eigenpairs
-from models import losses
 from models.algebra import product, stack_time
-from models.cells import make_cell
+from models.cells import connections
 from models.initialisation import Weights
-from models.network import Batch, Network, plain_loss, without_diagonal
+from models.network import Batch, Network, plain_loss
 from models.recurrence import Recurrence
 from tasks import Example, Task
 
@@ -33,7 +33,7 @@ class Readout(NamedTuple):
 
 def readout(network: Network, weights: Weights, batch: Batch) -> Readout:
     """The plain forward pass as far as the outputs (Eq. 10-12)."""
-    recurrence = Recurrence(network.cell, batch.x, weights.W_x, without_diagonal(weights.W_h))
+    recurrence = Recurrence(network.cell, batch.x, weights.W_x, connections(network.cell, weights.W_h))
     features = stack_time([recurrence.f(t) for t in network.supervised_steps])
     return Readout(features, product(features, weights.w) + weights.c)
 
@@ -68,8 +68,7 @@ class FedNetwork:
     """One network of a task in a graph of its own, all of whose arrays are fed; point says of which shapes."""
 
     def __init__(self, task: Task, point: Point):
-        cell = make_cell(task.units, task.adaptive_units, task.alpha, task.beta)
-        self.network = Network(cell, getattr(losses, task.loss), task.supervised_steps, task.l2)
+        self.network = network_of(task)
         options = tf.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
         self.session = tf.Session(graph=tf.Graph(), config=options)
         with self.session.graph.as_default():
@@ -86,8 +85,9 @@ class FedNetwork:
 class Instruments:
     """What measures a network at any point of a run. Each graph is built when it is first asked for, and once."""
 
-    def __init__(self, task: Task, rule: str):
-        self._task, self._rule, self._operators, self._gradients, self._readout = task, rule, {}, None, None
+    def __init__(self, task: Task, rule: str, step_length: str):
+        self._task, self._rule, self._step_length = task, rule, step_length
+        self._operators, self._gradients, self._readout = {}, None, None
 
     def operator(self, matrix: str, point: Point) -> HessianOperator:
         """The Hessian of the whole loss in W_h or W_x, at the point until the next call."""
@@ -107,8 +107,9 @@ class Instruments:
         if self._gradients is None:
             fed = FedNetwork(self._task, point)
             with fed.session.graph.as_default():
+                known = (fed.network, fed.weights, fed.batch)
                 of = [
-                    rule_gradient(fed.network, fed.weights, fed.batch, rule, fed.feedback).total.W_h
+                    rule_gradient(*known, rule, fed.feedback, self._step_length).total.W_h
                     for rule in ("bptt", self._rule)
                 ]
             self._gradients = self._callable(fed, of, point)

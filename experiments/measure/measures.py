@@ -32,7 +32,7 @@ def spectrum(run: SavedRun, every: int, note: Note) -> pd.DataFrame:
     rows = []
     for evaluation, point in run.points(run.last_evaluations()):
         operator = run.tools().operator(run.config.hessian_of, point)
-        masked = run.task.units if run.config.hessian_of == "W_h" else 0  # the diagonal, whose rows of H are zero
+        masked = _masked(run)
 
         def products(done, evaluation=evaluation):
             note(f"seed {run.key(evaluation)['seed']}, {done} products")
@@ -54,6 +54,12 @@ def _asymmetry(operator, seed: int) -> float:
     u, v = u / np.linalg.norm(u), v / np.linalg.norm(v)
     size = np.linalg.norm(operator.matvec(v)) / np.sqrt(operator.shape[0])
     return float(abs(asymmetry(operator, u, v)) / size) if size > 0 else 0.0
+
+
+def _masked(run: SavedRun) -> int:
+    """How many weights are masked, whose rows of the Hessian are zero: the diagonal of W_h without self-connections."""
+    free = run.config.hessian_of == "W_x" or run.task.initialisation.get("self_connections", False)
+    return 0 if free else run.task.units
 
 
 def power_law(run: SavedRun, every: int, note: Note) -> pd.DataFrame:

@@ -76,7 +76,7 @@ class SavedRun:
             from experiments.train.ensemble import keep_freed_memory
 
             keep_freed_memory()
-            self._tools = Instruments(self.task, self.config.rule)
+            self._tools = Instruments(self.task, self.config.rule, self.config.step_length)
         return self._tools
 
     def points(self, evaluations: Sequence[Evaluation]) -> Iterator[Tuple[Evaluation, NamedTuple]]:

@@ -95,6 +95,15 @@ SETTINGS = (
         choices=("default", "training", "fresh"),
         compared=True,
     ),
+    Setting(
+        "step_length",
+        str,
+        "together",
+        "scaled_bptt's: rho over W_x and W_h together, over each by itself, or together for the readout as well",
+        choices=("together", "each", "with_readout"),
+        compared=True,
+    ),
+    Setting("trained", str, "all", "the weights that are updated", choices=("all", "W_h"), compared=True),
     Setting("power_iterations", int, 500, "products at most for the leading eigenvalue", minimum=1),
     Setting("threads", int, 1, "of TensorFlow, whose order of summation depends on them", minimum=1),
 )

@@ -8,14 +8,14 @@ import tensorflow.compat.v1 as tf
 
 from experiments.plan.config import FULL_BATCH, Config, members
 from experiments.train.gradients import GradientComparison, compare, gradient_of, rule_gradient
+from experiments.train.networks import network_of
 from experiments.train.optimizers import OPTIMIZERS
 from experiments.train.streams import random_stream
 from hessian.power_iteration import beginning, power_iteration
 from models import losses
 from models.algebra import merge_time
-from models.cells import make_cell
 from models.initialisation import Initialisation, Weights, fixed_feedback, initial_weights
-from models.network import Batch, Network, plain_loss
+from models.network import Batch, plain_loss
 from tasks import Example, Task
 
 
@@ -116,8 +116,7 @@ class Ensemble:
         feedback = np.stack([fixed_feedback(s("feedback"), task.units, task.outputs, drawn) for s in streams])
         fixed = tf.constant(feedback, tf.float32)
         weights = Weights(*[variable.read_value() for variable in variables])
-        cell = make_cell(task.units, task.adaptive_units, task.alpha, task.beta)
-        network = Network(cell, getattr(losses, task.loss), task.supervised_steps, task.l2)
+        network = network_of(task)
         later = task.evaluation_steps - task.steps
         longer = network._replace(supervised_steps=tuple(t + later for t in task.supervised_steps))
 
@@ -130,7 +129,8 @@ class Ensemble:
         batch_size = training if config.batch_size == FULL_BATCH else config.batch_size
         self._fed = placeholders(len(members), task.steps, batch_size)
         self._shown = placeholders(len(members), task.evaluation_steps, None)
-        self._build_training(config, rule_gradient(network, weights, self._fed, config.rule, fixed), variables, weights)
+        learning = rule_gradient(network, weights, self._fed, config.rule, fixed, config.step_length)
+        self._build_training(config, learning, variables, weights)
 
         self._seen = plain_loss(longer, weights, self._shown)
         self._performance = getattr(losses, task.performance)(self._seen.outputs, merge_time(self._shown.y))
@@ -154,23 +154,25 @@ class Ensemble:
         reached = power_iteration(
             loss.total, matrix, tf.nest.pack_sequence_as(self._beginning, progress), max_products, min_running
         )
-        used = rule_gradient(network, weights, examples, config.rule, fixed)
+        used = rule_gradient(network, weights, examples, config.rule, fixed, config.step_length)
         found = compare(gradient_of(network, weights, loss), used)
         return _Measures(size, chosen, examples, progress, min_running, max_products, tf.nest.flatten(reached), found)
 
     def _build_training(self, config, learning, variables, weights):
         """One step: a replica whose rate is 0 or whose loss or new weights would not be finite keeps what it has."""
+        trained = [place for place, name in enumerate(Weights._fields) if config.trained in ("all", name)]
+        moved, gradients = ([given[place] for place in trained] for given in (weights, learning.total))
         optimizer = OPTIMIZERS[config.optimizer]
-        slots = optimizer.slots(variables)
-        old = list(weights) + [slot.read_value() for slot in slots]
+        slots = optimizer.slots([variables[place] for place in trained])
+        old_slots = [slot.read_value() for slot in slots]
         self._rate = tf.placeholder(tf.float32, [weights.W_h.shape[0].value])
-        new_weights, new_slots = optimizer.step(list(weights), list(learning.total), old[len(weights) :], self._rate)
+        new_weights, new_slots = optimizer.step(moved, gradients, old_slots, self._rate)
         sums = tf.add_n([tf.reduce_sum(weight, axis=[1, 2]) for weight in new_weights])
         self._step_loss = learning.losses.total
         self._is_finite = tf.math.is_finite(self._step_loss + sums)
         moves = tf.logical_and(self._is_finite, self._rate > 0)
         self._state = variables + slots
-        updates = zip(self._state, new_weights + new_slots, old)
+        updates = zip([variables[place] for place in trained] + slots, new_weights + new_slots, moved + old_slots)
         self._update = tf.group(*[variable.assign(tf.where(moves, new, kept)) for variable, new, kept in updates])
         self._new_state = [tf.placeholder(v.dtype.base_dtype, v.shape) for v in self._state]
         self._restore = tf.group(*[v.assign(new) for v, new in zip(self._state, self._new_state)])

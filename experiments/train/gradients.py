@@ -1,12 +1,13 @@
 """The gradient that a learning rule uses, and how it lies to the exact one."""
 
-from typing import List, NamedTuple
+from typing import List, NamedTuple, Optional
 
 import tensorflow.compat.v1 as tf
 
 from models.algebra import square_root
+from models.cells import connections
 from models.initialisation import Weights
-from models.network import Batch, Losses, Network, learning_loss, without_diagonal
+from models.network import Batch, Losses, Network, learning_loss
 from rules import RESCALED_BY, get_rule
 from rules.scaled_bptt import dot, rho
 
@@ -20,10 +21,13 @@ class RuleGradient(NamedTuple):
     data: List[tf.Tensor]
 
 
-def rule_gradient(network: Network, weights: Weights, batch: Batch, name: str, fixed: tf.Tensor) -> RuleGradient:
-    """The gradient by which the rule of that name learns. fixed: random feedback weights [R, N, N_out].
+def rule_gradient(
+    network: Network, weights: Weights, batch: Batch, name: str, fixed: tf.Tensor, step_length: str = "together"
+) -> RuleGradient:
+    """The gradient by which the rule of that name learns.
 
-    Where a rule rescales, the two forward passes that are built are one when run: TensorFlow merges equal operations.
+    fixed: random feedback weights [R, N, N_out]. step_length: the setting, for a rule that rescales its gradient.
+    The two forward passes that are then built are one when run: TensorFlow merges equal operations.
     """
     rule = get_rule(name)
     used = gradient_of(
@@ -32,14 +36,21 @@ def rule_gradient(network: Network, weights: Weights, batch: Batch, name: str, f
     if rule.rescale is None:
         return used
     other = rule_gradient(network, weights, batch, RESCALED_BY, fixed)
-    W_x, W_h = rule.rescale(matrices(used.total), matrices(other.total))
-    return used._replace(total=used.total._replace(W_x=W_x, W_h=W_h), data=rule.rescale(used.data, other.data))
+    W_x, W_h, readout = rule.rescale(matrices(used.total), matrices(other.total), step_length)
+    total = [_times(factor, gradient) for factor, gradient in zip((W_x, W_h, readout, readout), used.total)]
+    data = zip(rule.rescale(used.data, other.data, step_length), used.data)
+    return used._replace(total=Weights(*total), data=[_times(factor, gradient) for factor, gradient in data])
+
+
+def _times(factor: Optional[tf.Tensor], gradient: tf.Tensor) -> tf.Tensor:
+    """The gradient of each replica multiplied by its factor [R], None for 1."""
+    return gradient if factor is None else factor[:, tf.newaxis, tf.newaxis] * gradient
 
 
 def gradient_of(network: Network, weights: Weights, losses: Losses) -> RuleGradient:
     """The gradient of a loss as its graph has it: exact for `models.network.plain_loss`."""
     total = Weights(*tf.gradients(losses.total, list(weights)))
-    penalised = [weights.W_x, without_diagonal(weights.W_h)]
+    penalised = [weights.W_x, connections(network.cell, weights.W_h)]
     data = [gradient - network.l2 * weight for gradient, weight in zip(matrices(total), penalised)]
     return RuleGradient(losses, total, data)
 

@@ -174,6 +174,41 @@ def test_each_replica_has_its_own_learning_rate():
     assert not any(np.array_equal(b[1], a[1]) for b, a in zip(before, after))
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_training_the_recurrent_weights_alone_leaves_all_others_to_the_bit(optimizer):
+    arguments = ("pattern_generation", "three_factor", [0, 1], [0.01])
+    after = {}
+    for trained in ("all", "W_h"):
+        with built(*arguments, trained=trained, optimizer=optimizer) as (found, config):
+            batch = stack_examples(data.batch(0, None) for data in load_data(config))
+            before = found.weights()
+            found.train(batch, RATE.repeat(2))
+            first = found.weights()
+            found.train(batch, RATE.repeat(2))
+            after[trained] = first.W_h
+            for name in ("W_x", "w", "c"):
+                for later in (first, found.weights()):
+                    same = np.array_equal(getattr(later, name), getattr(before, name))
+                    assert same == (trained == "W_h"), name
+    assert np.array_equal(after["all"], after["W_h"]) and not np.array_equal(after["W_h"], before.W_h)
+
+
+def test_self_connections_are_drawn_trained_and_kept_apart_from_masked_ones():
+    arguments = ("pattern_generation", "bptt", [0, 1], [0.01])
+    for free in (True, False):
+        config = make_config(*arguments, parameters={"steps": 6, "self_connections": free})
+        found = Ensemble(config, task_of(config))
+        batch = stack_examples(data.batch(0, None) for data in load_data(config))
+        before = found.weights().W_h
+        found.train(batch, RATE.repeat(2))
+        diagonals = [np.diagonal(W_h, axis1=1, axis2=2) for W_h in (before, found.weights().W_h)]
+        found.close()
+        if free:
+            assert np.all(diagonals[0] != 0) and np.abs(diagonals[1] - diagonals[0]).max() > 1e-6
+        else:
+            assert not np.any(diagonals)
+
+
 def test_streams_are_keyed_by_seed_and_purpose():
     draw = [random_stream(s)(p).normal() for s, p in ((0, "a"), (0, "a"), (1, "a"), (0, "b"))]
     assert draw[0] == draw[1] and len(set(draw)) == 3

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 from explicit import central_differences, data_loss, outputs_of, random_problem, total_loss
-from graphs import learning, plain, rule_gradient, run
+from graphs import dense_hessian, learning, plain, rule_gradient, run
 
 from models.cells import make_cell
 from models.initialisation import Initialisation, initial_weights
@@ -84,6 +84,28 @@ def test_replicas_do_not_touch_each_other():
     problems = [random_problem(seed) for seed in (5, 6, 7)]
     together = run(lambda: plain(problems)[0].total)
     assert together == pytest.approx([total_loss(problem) for problem in problems], rel=1e-12)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_free_self_connections_are_part_of_the_network_its_gradient_and_its_penalty(cell):
+    problem = random_problem(8, l2=0.01, supervised_steps=(3, 6), self_connections=True, **cell)
+    loss = run(lambda: plain([problem])[0])
+    assert loss.outputs[0].reshape(problem.y.shape) == pytest.approx(outputs_of(problem), rel=1e-12, abs=1e-12)
+    assert loss.total[0] == pytest.approx(total_loss(problem), rel=1e-12)
+    assert np.array_equal(loss.outputs, run(lambda: learning([problem], "three_factor")[0].outputs))
+    found = rule_gradient(problem, "bptt").W_h
+    assert found == pytest.approx(central_differences(problem, "W_h"), rel=1e-5, abs=1e-8)
+
+
+def test_hessian_of_free_self_connections_equals_differences_of_the_gradient():
+    problem = random_problem(9, l2=0.01, self_connections=True)
+    hessian, step = dense_hessian(problem), 1e-6
+    for unit in range(5):
+        moved = [problem.W_h.copy() for _ in range(2)]
+        moved[0][unit, unit] += step
+        moved[1][unit, unit] -= step
+        up, down = (rule_gradient(problem._replace(W_h=W_h), "bptt").W_h.ravel() for W_h in moved)
+        np.testing.assert_allclose(hessian[:, 6 * unit], (up - down) / (2 * step), rtol=1e-5, atol=1e-7)
 
 
 def test_self_connections_have_neither_effect_nor_gradient():

@@ -13,8 +13,8 @@ TRACE_RULES = ("three_factor", "rflo", "mdgl")
 
 
 @st.composite
-def problems(draw, adaptive=True, alpha=True):
-    """Problems over sizes, leaks, adaptive units, losses, penalty, supervised time steps, and seeds."""
+def problems(draw, adaptive=True, alpha=True, self_connections=True):
+    """Problems over sizes, leaks, adaptive units, losses, penalty, supervised time steps, self-connections, seeds."""
     steps, units = draw(st.integers(3, 8)), draw(st.integers(1, 6))
     which = draw(st.sampled_from(["all", "last", "some"]))
     some = sorted(draw(st.sets(st.integers(1, steps), min_size=1)))
@@ -31,6 +31,7 @@ def problems(draw, adaptive=True, alpha=True):
         adaptive=draw(st.integers(0, units)) if adaptive else 0,
         l2=draw(st.sampled_from([0.0, 0.01])),
         supervised_steps={"all": None, "last": (steps,), "some": tuple(some)}[which],
+        self_connections=draw(st.booleans()) if self_connections else False,
     )
 
 
@@ -41,13 +42,18 @@ def assert_equal(found, expected, accuracy):
         assert np.abs(one - other).max() <= accuracy * max(np.abs(other).max(), 1e-4), name
 
 
+def assert_sum_over_traces(problem, rule):
+    """The op's gradient is the explicit sum over time of learning signal times eligibility trace."""
+    W_x, W_h = trace_gradient(problem, rule)
+    found = rule_gradient(problem, rule)
+    assert_equal(found, found._replace(W_x=W_x, W_h=W_h), 1e-10)
+
+
 @pytest.mark.parametrize("rule", TRACE_RULES)
 @settings(max_examples=4, deadline=None)
 @given(problem=problems())
 def test_op_is_the_sum_over_eligibility_traces(rule, problem):
-    W_x, W_h = trace_gradient(problem, rule)
-    found = rule_gradient(problem, rule)
-    assert_equal(found, found._replace(W_x=W_x, W_h=W_h), 1e-10)
+    assert_sum_over_traces(problem, rule)
 
 
 @pytest.mark.parametrize("rule", TRACE_RULES)
@@ -56,10 +62,16 @@ def test_op_is_the_sum_over_eligibility_traces(rule, problem):
 @pytest.mark.parametrize("loss", ["squared_error", "cross_entropy"])
 @pytest.mark.parametrize("l2", [0.0, 0.01])
 def test_op_is_the_sum_over_eligibility_traces_everywhere_on_the_grid(rule, adaptive, alpha, loss, l2):
-    problem = random_problem(1, loss, steps=6, alpha=alpha, beta=0.7, adaptive=adaptive, l2=l2)
-    W_x, W_h = trace_gradient(problem, rule)
-    found = rule_gradient(problem, rule)
-    assert_equal(found, found._replace(W_x=W_x, W_h=W_h), 1e-10)
+    assert_sum_over_traces(random_problem(1, loss, steps=6, alpha=alpha, beta=0.7, adaptive=adaptive, l2=l2), rule)
+
+
+@pytest.mark.parametrize("rule", TRACE_RULES)
+@pytest.mark.parametrize("adaptive", [0, 2])
+@pytest.mark.parametrize("alpha", [0.0, 0.3])
+@pytest.mark.parametrize("l2", [0.0, 0.01])
+def test_op_keeps_self_connections_in_the_traces_everywhere_on_the_grid(rule, adaptive, alpha, l2):
+    cell = dict(alpha=alpha, beta=0.7, adaptive=adaptive)
+    assert_sum_over_traces(random_problem(1, steps=6, l2=l2, self_connections=True, **cell), rule)
 
 
 @settings(max_examples=4, deadline=None)
@@ -71,11 +83,10 @@ def test_bptt_is_real_time_recurrent_learning(problem):
 @pytest.mark.parametrize("rule, accuracy", [("rtrl", 1e-10), ("truncated_bptt(0)", 1e-12)])
 @pytest.mark.parametrize("adaptive", [0, 2])
 @pytest.mark.parametrize("alpha", [0.0, 0.3])
-@pytest.mark.parametrize("supervised_steps", [None, (2, 4)])
-def test_what_equals_bptt_does_so_everywhere_on_the_grid(rule, accuracy, adaptive, alpha, supervised_steps):
-    problem = random_problem(
-        2, steps=5, alpha=alpha, beta=0.7, adaptive=adaptive, l2=0.01, supervised_steps=supervised_steps
-    )
+@pytest.mark.parametrize("supervised_steps, free", [(None, False), ((2, 4), False), (None, True)])
+def test_what_equals_bptt_does_so_everywhere_on_the_grid(rule, accuracy, adaptive, alpha, supervised_steps, free):
+    sizes = dict(steps=5, alpha=alpha, beta=0.7, adaptive=adaptive, l2=0.01)
+    problem = random_problem(2, supervised_steps=supervised_steps, self_connections=free, **sizes)
     assert_equal(rule_gradient(problem, rule), rule_gradient(problem, "bptt"), accuracy)
 
 
@@ -86,7 +97,7 @@ def test_truncating_nothing_is_bptt(problem):
 
 
 @settings(max_examples=4, deadline=None)
-@given(problem=problems(adaptive=False, alpha=False))
+@given(problem=problems(adaptive=False, alpha=False, self_connections=False))
 def test_truncating_all_but_one_or_two_steps_is_three_factor_or_mdgl(problem):
     steps = len(problem.x)
     one, two = (rule_gradient(problem, f"truncated_bptt({steps - kept})") for kept in (1, 2))
@@ -108,7 +119,7 @@ def test_truncated_bptt_is_the_sum_of_windows(problem, truncate):
 
 def windowed_gradient(p, reach):
     """(dL/dW_x, dL/dW_h): reverse sums in NumPy for each loss step apart, over at most `reach` steps."""
-    from explicit import errors, rates
+    from explicit import errors, free, rates
 
     f, psi = rates(p)
     W_x, W_h = p.l2 * p.W_x, p.l2 * p.W_h
@@ -121,7 +132,36 @@ def windowed_gradient(p, reach):
             W_x = W_x + (1 - p.alpha) * p.x[t - 1].T @ dh
             W_h = W_h + (1 - p.alpha) * f[t - 1].T @ dh
             df = (1 - p.alpha) * dh @ p.W_h.T
-    return W_x, W_h * (1 - np.eye(len(p.W_h)))
+    return W_x, W_h * free(p)
+
+
+CELLS = [dict(alpha=0.0), dict(alpha=0.3), dict(alpha=0.3, beta=0.8, adaptive=3)]
+
+
+@pytest.mark.parametrize("rule", ["three_factor", "mdgl", "rtrl"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_where_units_are_connected_to_themselves_alone_local_rules_are_bptt(rule, cell):
+    """All of the gradient is then in the units' own traces, and none of it may be counted twice."""
+    problem = random_problem(3, self_connections=True, l2=0.01, **cell)
+    alone = problem._replace(W_h=np.diag(np.abs(np.diag(problem.W_h))))
+    exact, found = rule_gradient(alone, "bptt"), rule_gradient(alone, rule)
+    np.testing.assert_allclose(found.W_x, exact.W_x, rtol=1e-10, atol=1e-13)
+    own = np.eye(5, dtype=bool)
+    np.testing.assert_allclose(found.W_h[own], exact.W_h[own], rtol=1e-10, atol=1e-13)
+    assert np.abs(exact.W_h[own]).min() > 0
+
+
+@pytest.mark.parametrize("rule", ["bptt", "three_factor", "rflo", "mdgl", "scaled_bptt", "truncated_bptt(3)"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_free_self_connections_of_zero_change_nothing_but_their_own_gradient(rule, cell):
+    masked = random_problem(4, l2=0.01, **cell)
+    free = masked._replace(self_connections=True)
+    one, other = rule_gradient(masked, rule), rule_gradient(free, rule)
+    between = ~np.eye(5, dtype=bool)
+    if rule != "scaled_bptt":  # whose rho is over all weights, free ones included
+        np.testing.assert_allclose(other.W_x, one.W_x, rtol=1e-10, atol=1e-13)
+        np.testing.assert_allclose(other.W_h[between], one.W_h[between], rtol=1e-10, atol=1e-13)
+    assert np.all(one.W_h[~between] == 0) and np.abs(other.W_h[~between]).max() > 1e-3
 
 
 @settings(max_examples=4, deadline=None)
@@ -142,6 +182,23 @@ def test_scaled_bptt_is_bptt_with_the_three_factor_step_length(problem):
     rho = ghat @ g / (g @ g)
     assert np.abs(used - rho * g).max() <= 1e-12 * max(np.abs(rho * g).max(), 1e-4)
     assert np.linalg.norm(used) == pytest.approx(abs(rho) * np.linalg.norm(g), rel=1e-10, abs=1e-15)
+
+
+@pytest.mark.parametrize("step_length", ["each", "with_readout"])
+def test_other_readings_of_the_step_length(step_length):
+    """each: W_x and W_h by their own rho. with_readout: the rho over both for w and c as well."""
+    problem = random_problem(2, alpha=0.3, l2=0.01)
+    exact, approximate = rule_gradient(problem, "bptt"), rule_gradient(problem, "three_factor")
+    used = rule_gradient(problem, "scaled_bptt", step_length)
+    parts = [[np.sum(getattr(g, m) * getattr(exact, m)) for m in ("W_x", "W_h")] for g in (approximate, exact)]
+    rhos = np.divide(*parts)
+    if step_length == "with_readout":
+        expected = [sum(parts[0]) / sum(parts[1])] * 4
+    else:
+        expected = [*rhos, 1, 1]
+        assert abs(rhos[0] - rhos[1]) > 0.05
+    for factor, found, g in zip(expected, used, exact):
+        np.testing.assert_allclose(found, factor * g, rtol=1e-10, atol=1e-13)
 
 
 @pytest.mark.parametrize("rule", [name for name in known_rules() if name != "truncated_bptt"] + ["truncated_bptt(3)"])
@@ -192,6 +249,20 @@ def test_work_that_a_rule_does_not_need_is_not_in_its_graph():
     bptt, three_factor, mdgl = products("bptt"), products("three_factor"), products("mdgl")
     assert bptt - three_factor == 11  # the products that carry gradients back
     assert mdgl - three_factor == 1
+
+
+def test_masked_self_connections_add_nothing_to_the_graph():
+    import tensorflow.compat.v1 as tf
+    from graphs import learning
+
+    def operations(free):
+        graph = tf.Graph()
+        with graph.as_default():
+            loss, weights = learning([random_problem(1, self_connections=free)], "three_factor")
+            tf.gradients(loss.total, [weights.W_h])
+        return [node.op for node in graph.as_graph_def().node]
+
+    assert "MatrixDiagPart" in operations(True) and "MatrixDiagPart" not in operations(False)
 
 
 def test_replicas_have_their_own_gradients():
