@@ -1,7 +1,7 @@
-"""Products over an ensemble, time stacking, and zeros that are not in the graph.
+"""Products over an ensemble, stacking in time, and structural zeros.
 
 Shapes: R replicas, B batch, T time steps, N units. A *stacked* tensor is [R, T * B, N], time before batch, so that one
-matrix product serves all steps. A structural zero is ``None``: the functions here drop it, so that what a rule does not
+matrix product serves all steps. A structural zero is ``None`` and never enters the graph, so that what a rule does not
 need costs nothing.
 """
 
@@ -35,7 +35,7 @@ def total(*terms: MaybeZero) -> MaybeZero:
 
 
 def scaled(factor: float, term: MaybeZero) -> MaybeZero:
-    """``factor * term`` with the products by zero and one left out."""
+    """``factor * term`` without products by zero or one."""
     if term is None or factor == 0:
         return None
     return term if factor == 1 else factor * term
@@ -71,7 +71,7 @@ def merge_time(steps: tf.Tensor) -> tf.Tensor:
 
 
 def drop_first_step(stacked: tf.Tensor, steps: int) -> tf.Tensor:
-    """Stacked [R, K * B, N] -> [R, (K - 1) * B, N]; free of copying for one replica."""
+    """Stacked [R, K * B, N] -> [R, (K - 1) * B, N]; without copying for a single replica."""
     batch = tf.shape(stacked)[1] // steps
     if stacked.shape[0].value == 1:
         return tf.expand_dims(tf.squeeze(stacked, 0)[batch:], 0)
@@ -79,9 +79,9 @@ def drop_first_step(stacked: tf.Tensor, steps: int) -> tf.Tensor:
 
 
 def square_root(values: tf.Tensor) -> tf.Tensor:
-    """Elementwise, by way of double precision.
+    """Elementwise, in double precision.
 
-    TensorFlow 1.14 rounds the single-precision one differently where an element falls into a vector register and where
-    it is left over at the end, so that a replica's bits would depend on how many share its ensemble.
+    TensorFlow 1.14's single-precision root rounds differently inside a vector register and for the elements left over
+    at the end, so that a replica's bits would depend on how many replicas share its ensemble.
     """
     return tf.cast(tf.sqrt(tf.cast(values, tf.float64)), values.dtype)

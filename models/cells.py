@@ -12,7 +12,7 @@ class Cell(NamedTuple):
     """The constants of a cell.
 
     alpha: leak exp(-dt / tau_m) of the hidden state h.
-    beta: leak exp(-dt / tau_b) of the threshold b; without meaning where no unit adapts.
+    beta: leak exp(-dt / tau_b) of the threshold b; unused where no unit adapts.
     adaptive: a [N], 1 for units with an adaptive threshold, 0 for the others; None for the plain cell (Eq. 10).
     self_connections: whether a unit's rate acts on its own hidden state, by the diagonal of W_h, which is zero if not.
     """

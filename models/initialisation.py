@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Weights(NamedTuple):
-    """The trained parameters, with a leading replica axis wherever an ensemble is meant.
+    """The trained parameters, with a leading replica axis in an ensemble.
 
     W_x [R, N_in, N] input weights, W_h [R, N, N] recurrent weights, W_h[j, i] from unit j to unit i, w [R, N, N_out]
     readout weights, c [R, 1, N_out] readout bias.

@@ -17,7 +17,7 @@ def cross_entropy(outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
 
 
 def _log_softmax(outputs):
-    """In an ensemble by way of double precision, as models.algebra.square_root, for exp and log are like the root."""
+    """In an ensemble computed in double precision; models.algebra.square_root says why, also of exp and log."""
     if outputs.shape[0].value == 1:
         return tf.nn.log_softmax(outputs)
     return tf.cast(tf.nn.log_softmax(tf.cast(outputs, tf.float64)), outputs.dtype)
@@ -26,7 +26,7 @@ def _log_softmax(outputs):
 def binary_cross_entropy(outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
     """Cross-entropy of logistic outputs with targets 0 or 1, mean over batch and supervised time steps -> [R].
 
-    By way of double precision, as models.algebra.square_root, for exp and log are like the root.
+    Computed in double precision; models.algebra.square_root says why, also of exp and log.
     """
     logits, labels = tf.cast(outputs, tf.float64), tf.cast(targets, tf.float64)
     labels += tf.zeros_like(logits)  # the targets may be common to the replicas

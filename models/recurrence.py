@@ -89,8 +89,10 @@ class Recurrence:
     def sweep(
         self, signals: Dict[int, tf.Tensor], crossing: Callable[[int, Adjoint], MaybeZero]
     ) -> Dict[int, MaybeZero]:
-        """delta_t for t = T .. 1: at f_t the direct signal s_t arrives (signals, at the supervised time steps), and
-        what comes from other units, which is `crossing(t, later)`, `later` being the adjoint at t + 1.
+        """delta_t for t = T .. 1.
+
+        What arrives at f_t is the direct signal s_t (signals, at the supervised time steps) and what other units send
+        back, `crossing(t, later)`, where `later` is the adjoint at t + 1.
         """
         deltas, later = {}, Adjoint()
         for t in range(self.steps, 0, -1):
@@ -99,9 +101,9 @@ class Recurrence:
         return deltas
 
     def rounds(self, signals: Dict[int, tf.Tensor], count: int) -> Dict[int, tf.Tensor]:
-        """delta_t where each signal goes back through at most `count` steps, its own included, by whatever path.
+        """delta_t where each signal goes back through at most `count` steps, its own included, along every path.
 
-        Round k moves what the signals of all steps have become, stacked, one step further back, with one product.
+        Each round carries the gradients from all supervised time steps, stacked, one step further back in one product.
         """
         steps = sorted(signals)
         adjoint = self.step_back(steps, stack_time([signals[t] for t in steps]), Adjoint())

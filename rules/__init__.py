@@ -1,4 +1,4 @@
-"""The learning rules, found by name. One module a rule; a new file in this folder is a new rule.
+"""The learning rules, found by name. One module per rule; a new file in this folder is a new rule.
 
 A rule is a backward pass: given a finished `models.recurrence.Recurrence` and the signals {t: dL/df_t [R, B, N]} at the
 supervised time steps, it returns (dL/dW_x, dL/dW_h), and it says through which weights the readout's error arrives.
@@ -10,7 +10,7 @@ import pkgutil
 import re
 from typing import Callable, List, NamedTuple, Optional
 
-RESCALED_BY = "three_factor"  # the rule whose gradient a rule with `rescale` is given beside its own
+RESCALED_BY = "three_factor"  # the rule whose gradient a rule with `rescale` is given in addition to its own
 
 
 class Rule(NamedTuple):

@@ -4,7 +4,7 @@ from rules import Rule, symmetric
 
 
 def backward(recurrence, signals):
-    """Beside its direct signal, f_t receives through W_h what all postsynaptic units send back from t + 1."""
+    """In addition to its direct signal, f_t receives through W_h what all other units send back from t + 1."""
     deltas = recurrence.sweep(signals, lambda t, later: recurrence.across(later.delta))
     return recurrence.weight_gradients(deltas)
 

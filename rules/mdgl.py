@@ -9,7 +9,7 @@ from rules import Rule, symmetric
 
 
 def backward(recurrence, signals):
-    """sum_t (s_{i,t} + (1 - alpha) sum_{l != i} W_h[i,l] psi_{l,t+1} s_{l,t+1}) e_{ij,t}."""
+    """sum_t (s_{i,t} + (1 - alpha) sum_{l != i} W_h[i,l] psi_{l,t+1} s_{l,t+1}) e_t."""
 
     def crossing(t, later):
         if t + 1 not in signals:

@@ -1,7 +1,7 @@
 """Random-feedback online learning ("RF Three-factor"; Murray 2019): the three-factor rule without weight transport.
 
-Local as the three-factor rule is (Eq. 16-18), and the learning signal s_t = err_t Bfb^T comes through fixed random
-weights Bfb, drawn as w is at the start, instead of w.
+As local as the three-factor rule (Eq. 16-18), but the learning signal s_t = err_t Bfb^T arrives through fixed random
+weights Bfb instead of w.
 """
 
 from rules import Rule

@@ -1,7 +1,8 @@
-"""Real-time recurrent learning, Eq. 14 and 15: the exact gradient by forward sensitivities, as a second proof of bptt.
+"""Real-time recurrent learning, Eq. 14 and 15: the exact gradient by forward sensitivities; a check of bptt.
 
-Local in time, not in space: each unit would need to know how every weight acts on every unit. It holds B N^3 numbers,
-which is for small networks.
+Local in time, not in space: each unit would need to know how every weight acts on every unit, B N^3 numbers in all, so
+it is for small networks. Also the model for an online rule: `_gradient` runs forward in time once, carries nothing but
+the present sensitivities, and adds to the gradient as the signals arrive.
 """
 
 import tensorflow.compat.v1 as tf
@@ -12,13 +13,13 @@ MAX_UNITS = 50
 
 
 def check(steps, units):
-    """Refuses networks whose sensitivities would fill the memory."""
+    """Refuses networks whose sensitivities would not fit into memory."""
     if units > MAX_UNITS:
-        raise ValueError(f"rtrl holds N^3 numbers an example: at most {MAX_UNITS} units, not {units}")
+        raise ValueError(f"rtrl holds N^3 numbers per example: at most {MAX_UNITS} units, not {units}")
 
 
 def backward(recurrence, signals):
-    """sum_{l,t} dL/df_{l,t} df_{l,t}/dW, the second factor carried forward in time with the network."""
+    """sum_{l,t} dL/df_{l,t} df_{l,t}/dW (Eq. 14); the second factor is carried forward in time (Eq. 15)."""
     rates = [recurrence.f(t) for t in range(1, recurrence.steps)]
     silent = tf.zeros_like(recurrence.f(1))
     return (
@@ -28,7 +29,7 @@ def backward(recurrence, signals):
 
 
 def _gradient(recurrence, signals, presynaptic):
-    """presynaptic: what the weights are multiplied by at t = 0 .. T - 1, each [R, B, J]. Returns [R, J, N]."""
+    """dL/dW [R, J, N] of the weights from `presynaptic`: x_t or f_t for t = 0 .. T - 1, each [R, B, J]."""
     cell, W_h = recurrence.cell, recurrence.W_h
     dtype, units = W_h.dtype, W_h.shape[1].value
     adaptive = tf.constant(cell.adaptive or [0] * units, dtype)

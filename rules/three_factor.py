@@ -8,11 +8,10 @@ from rules import Rule, symmetric
 
 
 def backward(recurrence, signals):
-    """sum_t s_{i,t} e_{ij,t} (Eq. 17), summed in reverse: nothing crosses between units.
+    """sum_t s_{i,t} e_t (Eq. 17), in reverse: nothing crosses between units.
 
-    With Eq. 16 and 18, dh_{i,t}/dW_ij is the sum over t' <= t of f_{j,t'-1} times the derivative of h_{i,t} in h_{i,t'}
-    along unit i's own states, so sum_t s_{i,t} e_{ij,t} = sum_t' f_{j,t'-1} delta_{i,t'}: test/rules/test_rules.py,
-    test_op_is_the_sum_over_eligibility_traces, compares both.
+    For W_h[j, i] sweep and forward traces agree: sum_t s_{i,t} e_t = (1 - alpha) sum_t f_{j,t-1} delta_{i,t}, as
+    test_op_is_the_sum_over_eligibility_traces in test/rules/test_rules.py proves.
     """
     deltas = recurrence.sweep(signals, lambda t, later: None)
     return recurrence.weight_gradients(deltas)

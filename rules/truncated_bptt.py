@@ -1,7 +1,7 @@
-"""Truncated BPTT ("Trunc X"): the exact gradient, but X of the T steps are left out of it.
+"""Truncated BPTT ("Trunc X"): the exact gradient with X of the T time steps left out.
 
-Each step's loss goes back through at most T - X steps, its own included, between units and along a unit's own states
-alike. Not local between units; local in time to T - X steps. truncated_bptt(0) is bptt.
+The loss at each step is propagated back through at most T - X steps, its own included, both between units and along a
+unit's own states. Not local in space; local in time to T - X steps. truncated_bptt(0) is bptt.
 """
 
 from rules import Rule, symmetric

@@ -1,4 +1,4 @@
-"""The tasks, found by name. One module a task; a new file in this folder is a new task.
+"""The tasks, found by name. One module per task; a new file in this folder is a new task.
 
 A task module has `Parameters`, a NamedTuple of all that can be varied, and `task(parameters) -> Task`. The default of a
 parameter is a value, or a `Parameter` that also says its range and source. Nothing outside its own file needs to know
@@ -15,7 +15,7 @@ import numpy as np
 
 from tasks._parameters import Parameter, declared
 
-# A gap is sign * (training - test performance), so that larger is worse whichever way the performance counts.
+# A gap is sign * (training - test performance), so that a larger gap is always worse.
 GAP_SIGN = {"accuracy": 1, "mean_squared_error": -1}
 
 

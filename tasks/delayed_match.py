@@ -60,7 +60,7 @@ def trials(parameters: Parameters, delay: int, steps: int) -> Example:
 
     y is one-hot (match, no match), or for one logistic output 1 for a match.
 
-    What comes before is silence, in which a network that starts from zero stays at zero: the trial alone decides.
+    The steps before the trial are silent, and a network at rest stays at rest, so they change nothing.
     """
     pairs = list(itertools.product((0, 1), repeat=2))
     x = np.zeros((steps, len(pairs), 2), np.float32)

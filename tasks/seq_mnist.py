@@ -1,6 +1,6 @@
-"""Sequential MNIST: a digit is shown row by row, 28 grey values a step, and named at the last step.
+"""Sequential MNIST: a digit is shown row by row, 28 grey values per step, and classified at the last.
 
-The images are LeCun, Cortes and Burges' own, in tasks/data/mnist, checked against their SHA-256 sums at every start.
+The images, by LeCun, Cortes and Burges, are in tasks/data/mnist and checked against their SHA-256 sums at every start.
 """
 
 import functools
@@ -18,7 +18,7 @@ from tasks import _parameters as shared
 FOLDER = Path(__file__).parent / "data" / "mnist"
 DIGITS, ROWS, COLUMNS = 10, 28, 28
 SAMPLE_SEED = 0  # of the sample of training images
-CHUNK = 1000  # images a forward pass when a whole set is evaluated; their activations fit a core's cache
+CHUNK = 1000  # images per forward pass when a whole set is evaluated; their activations fit a core's cache
 
 
 class Parameters(NamedTuple):
@@ -146,13 +146,13 @@ def _checked(folder: Path, name: str, sums: dict) -> bytes:
 
 
 def _images(content: bytes) -> np.ndarray:
-    """IDX3: 16 bytes of header, then one byte a pixel. Time, that is rows, comes first: [28, n, 28]."""
+    """IDX3: 16 bytes of header, then one byte per pixel. Time, that is rows, comes first: [28, n, 28]."""
     pixels = np.frombuffer(content, np.uint8, offset=16).reshape(-1, ROWS, COLUMNS)
     return np.ascontiguousarray(pixels.transpose(1, 0, 2), dtype=np.float32) / 255
 
 
 def _labels(content: bytes) -> np.ndarray:
-    """IDX1: 8 bytes of header, then one byte a label. One-hot [n, 10]."""
+    """IDX1: 8 bytes of header, then one byte per label. One-hot [n, 10]."""
     return np.eye(DIGITS, dtype=np.float32)[np.frombuffer(content, np.uint8, offset=8)]
 
 

@@ -16,7 +16,7 @@ def random_problem(
     seed, loss="squared_error", steps=6, batch=3, inputs=2, units=5, outputs=3, alpha=0.0, beta=0.0, adaptive=0,
     l2=0.0, supervised_steps=None, self_connections=False,
 ):  # fmt: skip
-    """A problem of the given sizes; the loss stands at every step unless supervised_steps says otherwise."""
+    """A problem of the given sizes; every step is supervised unless supervised_steps says otherwise."""
     random = np.random.RandomState(seed)
     supervised_steps = tuple(range(1, steps + 1)) if supervised_steps is None else supervised_steps
     y = random.normal(size=(len(supervised_steps), batch, outputs))
@@ -103,7 +103,7 @@ def total_loss(p):
 
 
 def errors(p):
-    """{t: err_t [B, N_out]}: derivative of the loss in yhat_t."""
+    """{t: err_t [B, N_out]}: derivative of the loss with respect to yhat_t."""
     off = predictions(p) - p.y
     return dict(zip(p.supervised_steps, off / (off.shape[0] * off.shape[1])))
 
@@ -152,7 +152,7 @@ def trace_gradient(p, rule):
 
 
 def central_differences(p, name, step=1e-6):
-    """dL/d(name) of the whole loss by central differences; 0 for a diagonal of W_h that is not free."""
+    """dL/d(name) of the total loss by central differences; 0 for a diagonal of W_h that is not free."""
     weight = getattr(p, name)
     gradient = np.zeros_like(weight)
     for index in np.ndindex(*weight.shape):

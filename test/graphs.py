@@ -48,7 +48,7 @@ def learning(problems, rule):
 
 
 def rule_gradient(problem: Problem, rule: str, step_length: str = "together") -> Weights:
-    """Gradient of the whole loss by which a rule learns, in the shapes of the problem's own weights."""
+    """Gradient of the total loss by which a rule learns, in the shapes of the problem's own weights."""
 
     def build():
         network, weights, batch, feedback = parts([problem])
@@ -58,7 +58,7 @@ def rule_gradient(problem: Problem, rule: str, step_length: str = "together") ->
 
 
 def dense_hessian(problem: Problem, name: str = "W_h") -> np.ndarray:
-    """The whole Hessian in one of the weights, a product a column, in a graph of one product."""
+    """The full Hessian over one of the weights, one product per column, in a graph of one product."""
     size = getattr(problem, name).size
 
     def build():

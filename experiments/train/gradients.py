@@ -1,4 +1,4 @@
-"""The gradient that a learning rule uses, and how it lies to the exact one."""
+"""The gradient that a learning rule uses, and how it compares with the exact one."""
 
 from typing import List, NamedTuple, Optional
 
@@ -13,7 +13,7 @@ from rules.scaled_bptt import dot, rho
 
 
 class RuleGradient(NamedTuple):
-    """losses: as models.network gives them. total: gradient of the whole loss, Weights. data: [dL/dW_x, dL/dW_h] of the
+    """losses: as models.network gives them. total: gradient of the total loss, Weights. data: [dL/dW_x, dL/dW_h] of the
     data term alone, under the rule."""
 
     losses: Losses
@@ -61,7 +61,7 @@ def matrices(gradient: Weights) -> List[tf.Tensor]:
 
 
 class GradientComparison(NamedTuple):
-    """How a gradient ghat lies to the exact g; each [R].
+    """How a gradient ghat compares with the exact g; each [R].
 
     rho = (ghat . g) / (g . g) (Eq. 6) over W_x and W_h together, over each, and of the data term over both; cosine
     between the two over both.
@@ -75,7 +75,7 @@ class GradientComparison(NamedTuple):
 
 
 def compare(exact: RuleGradient, used: RuleGradient) -> GradientComparison:
-    """How the gradient that a rule uses lies to the exact one; 0 where a gradient vanishes."""
+    """How the gradient that a rule uses compares with the exact one; 0 where a gradient vanishes."""
     g, ghat = matrices(exact.total), matrices(used.total)
     lengths = square_root(dot(g, g) * dot(ghat, ghat))
     return GradientComparison(

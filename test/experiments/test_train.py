@@ -187,7 +187,7 @@ BAD = {
         "leaves nothing of 20 steps; at most 19",
     ),
     "number with zeros": (["--task", "seq_mnist", "--rule", "truncated_bptt(014)"], "unknown rule"),
-    "sensitivities too large": (["--task", "seq_mnist", "--rule", "rtrl"], "rtrl holds N.3 numbers an example"),
+    "sensitivities too large": (["--task", "seq_mnist", "--rule", "rtrl"], "rtrl holds N.3 numbers per example"),
     "unknown parameter": (
         ["--task", "delayed_match", "--rule", "bptt", "--parameter", "tau=3"],
         "unknown parameter 'tau' of delayed_match; known: units, adaptive_units, tau_b",

@@ -40,7 +40,7 @@ def test_target_is_the_same_for_all_runs_and_the_input_is_not():
     assert not np.array_equal(other.y, first.batch(0, None).y) and np.array_equal(other.x, first.batch(0, None).x)
 
 
-def test_noise_has_a_sigma_a_run_and_the_fixed_one():
+def test_noise_has_one_sigma_per_run_and_the_fixed_one():
     sigmas = []
     for seed in range(40):
         found = data(seed)

@@ -77,7 +77,7 @@ def test_batches_depend_on_seed_and_iteration_alone(data):
     assert not np.array_equal(other.batch(700, 256).x, data.batch(700, 256).x)
 
 
-def test_test_noise_is_one_clipped_draw_a_seed(data):
+def test_test_noise_is_one_clipped_draw_per_seed(data):
     _, _, clean, _ = seq_mnist.load(seq_mnist.FOLDER)
     noisy = np.concatenate([part.x for part in data.sets["test"]()], axis=1)
     again = np.concatenate([part.x for part in data.sets["test"]()], axis=1)
