@@ -16,8 +16,9 @@ COPY experiments experiments
 COPY figures figures
 COPY bench bench
 COPY test test
+COPY evidence evidence
 
-# Any uid may run it, without an entry in /etc/passwd: only /tmp and the mounted results/ are written.
+# Any uid may run it, without an entry in /etc/passwd: only /tmp and the mounted results/ are written. evidence/ is read.
 RUN useradd --create-home --uid 1000 researcher && mkdir -p results && chmod 1777 results && chmod -R a+rX /app
 ARG COMMIT=unknown
 ENV BIOLHESS_PYTHON=python3.7 \

@@ -4,6 +4,7 @@
 #   ./run_all.sh [quick] [OPTION...]          every figure and table, reduced -> results/quick/
 #   ./run_all.sh full [FIGURE...] [OPTION...] the paper at its published size -> results/full/
 #   ./run_all.sh FILE.yaml [OPTION...]        an experiment file of your own -> results/FILE/
+#   ./run_all.sh verify [OPTION...]           makes runs of evidence/ anew and compares them to the bit
 #   ./run_all.sh environment                  makes the environment and prints the path of its Python
 #   ./run_all.sh quick --help                 all options; what stands after -- goes to Snakemake
 #
@@ -114,7 +115,7 @@ writable_home() {
 }
 
 case ${1:-quick} in
-  -h | --help) sed -n '2,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit ;;
+  -h | --help) sed -n '2,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit ;;
   install-requirements) install_requirements "$2" requirements.txt; exit ;; # the Dockerfile's
 esac
 
@@ -133,4 +134,6 @@ writable_home
 # One process per core, one thread each, is fastest, and what makes a run repeat to the bit.
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 PYTHONHASHSEED=0
 export TF_CPP_MIN_LOG_LEVEL=2 MPLBACKEND=Agg PYTHONDONTWRITEBYTECODE=1
-exec "$python" -m experiments.workflow.reproduce "$@"
+module=reproduce
+if [[ ${1:-} == verify ]]; then module=verify; shift; fi
+exec "$python" -m "experiments.workflow.$module" "$@"

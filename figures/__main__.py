@@ -22,7 +22,7 @@ def write(name: str, results: Path, output: Path) -> List[Path]:
         return module.write(load(results), output)
     from figures.style import save  # matplotlib, which verdicts do without
 
-    picture, tables = module.draw(load(results))
+    picture, tables = module.draw(load(results, module.ROLES))
     return save(picture, output / name, tables)
 
 

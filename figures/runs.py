@@ -57,13 +57,17 @@ class Results(NamedTuple):
     lost: Dict[str, str]
 
 
-def load(folder: Path) -> Results:
-    """Reads the selection and every run that it names. Raises RunsError without a readable selection."""
+def load(folder: Path, groups: Optional[Iterable[str]] = None) -> Results:
+    """Reads the selection and the runs of these groups, by default of all that it names.
+
+    Raises RunsError without a readable selection.
+    """
     folder = Path(folder)
     selection = _read_json(folder / "selection.json")
-    blocks = selection.get("blocks", {})
+    blocks, named = selection.get("blocks", {}), selection.get("groups", {})
+    chosen = blocks if groups is None else {block for group in groups for block in named.get(group, [])}
     ensembles, lost = {}, {}
-    for name in sorted({run for block in blocks.values() for run in block}):
+    for name in sorted({run for block in chosen for run in blocks.get(block, [])}):
         try:
             ensembles[name] = _load_ensemble(folder / "runs" / name)
         except (RunsError, KeyError, ValueError) as error:
@@ -74,7 +78,7 @@ def load(folder: Path) -> Results:
         selection.get("note", ""),
         bool(selection.get("reduced", False)),
         blocks,
-        selection.get("groups", {}),
+        named,
         ensembles,
         lost,
     )

@@ -22,13 +22,20 @@ def read_npz(path: Path) -> Dict[str, np.ndarray]:
     """The arrays of an .npz file. Raises ArchiveError for all else; NpzFile leaves much to find out later."""
     try:
         content = path.read_bytes()
-        is_array = content.startswith(np.lib.format.MAGIC_PREFIX)
-        if not is_array:
-            with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                return dict((_array_name(member), _array(archive.read(member))) for member in archive.namelist())
+    except OSError as error:
+        raise ArchiveError(f"{path} cannot be read: {error.strerror}")
+    return parse_npz(content, path)
+
+
+def parse_npz(content: bytes, name) -> Dict[str, np.ndarray]:
+    """The arrays of an .npz file's content. name: what the message calls it. Raises ArchiveError."""
+    if content.startswith(np.lib.format.MAGIC_PREFIX):
+        raise ArchiveError(f"{name} is a single array, an .npy file; expected .npz with named arrays")
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return dict((_array_name(member), _array(archive.read(member))) for member in archive.namelist())
     except UNREADABLE as error:
-        raise ArchiveError(f"{path} cannot be read as .npz without pickled objects: {' '.join(str(error).split())}")
-    raise ArchiveError(f"{path} is a single array, an .npy file; expected .npz with named arrays")
+        raise ArchiveError(f"{name} cannot be read as .npz without pickled objects: {' '.join(str(error).split())}")
 
 
 def _array_name(member: str) -> str:

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Dict, Iterable, List, Optional, Set
 
-from experiments.evidence.packed import TEMPORARY, EvidenceError, evidence_path, read_evidence, unpack
+from experiments.evidence.packed import TEMPORARY, EvidenceError, evidence_path, pack, read_evidence, unpack
 from experiments.measure.measures import AT_THE_END
 from experiments.plan.experiment_file import Plan
 
@@ -35,6 +35,14 @@ def take_evidence(plan: Plan, results: Path, evidence: Optional[Path]) -> List[s
         if line:
             lines.append(f"{line}: the run is trained anew")
     return lines
+
+
+def pack_missing(plan: Plan, results: Path, evidence: Path) -> None:
+    """Packs the plan's runs that are finished in the results folder and have no evidence. Raises EvidenceError."""
+    for run in sorted(plan.runs):
+        folder = results / "runs" / run
+        if (folder / "summary.json").is_file() and not evidence_path(evidence, run).exists():
+            pack(folder, evidence, plan.evidence["weights"])
 
 
 def _measures(plan: Plan) -> Dict[str, Set[str]]:

@@ -13,72 +13,25 @@ A run whose evidence is in evidence/ is finished, too. What `full` trains is pac
 evidence/ cannot be written, as in the image, runs stay in results/full/runs/ alone.
 """
 
-import fcntl
 import json
 import os
-import shlex
 import sys
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import List, Optional
 
 from experiments import HOME
 from experiments.command_line import OneLineParser
-from experiments.evidence.files import write_json
 from experiments.evidence.packed import EVIDENCE
-from experiments.plan.config import ConfigError, as_dict
+from experiments.plan.config import ConfigError
 from experiments.plan.costs import estimate, job_end
 from experiments.plan.experiment_file import Plan, only_tasks, read_plan
 from experiments.plan.framework import TENSORFLOW, results_name
 from experiments.workflow.engine import SNAKEMAKE_LOG, snakemake
-from experiments.workflow.finished import take_evidence
+from experiments.workflow.prepare import locked, markers, prepare
 from experiments.workflow.progress import Progress, jobs
+from experiments.workflow.stamp import is_unchanged, stamp, write_stamp
 
 PLANS = {path.stem: path for path in sorted((HOME / "experiments").glob("*.yaml"))}
-
-
-def prepare(plan: Plan, what: str, results: Path, evidence: Optional[Path]) -> List[str]:
-    """Writes into the results folder what jobs and figures read: configs/, plan.json, selection.json, and the runs that
-    are in `evidence`, a folder or None. Returns one line for whatever in there cannot be used."""
-    for folder in ("configs", "done", "logs", "running", "runs"):
-        (results / folder).mkdir(parents=True, exist_ok=True)
-    for name, config in plan.runs.items():
-        path = results / "configs" / f"{name}.json"
-        if not path.exists():
-            write_json(path, as_dict(config))
-    shown = {"note": plan.note, "groups": plan.groups}
-    selection = dict(shown, what=what, reduced=plan.reduced, blocks=plan.blocks)
-    selection.update(specifications=plan.specifications, read_off=plan.read_off)
-    write_json(results / "selection.json", selection)
-    words = _shell_words(plan, evidence)
-    write_json(results / "plan.json", dict(words, **shown, figures=plan.figures, markers=markers(plan)))
-    for marker in (results / "done").iterdir():
-        if job_end(marker)[0] != 0:
-            marker.unlink()
-    return take_evidence(plan, results, evidence)
-
-
-def _shell_words(plan: Plan, evidence: Optional[Path]) -> Dict[str, str]:
-    """The repository, the interpreter of the jobs and their options, as a shell reads them; the interpreter may be a
-    command of several words, in BIOLHESS_JOB_PYTHON."""
-    python = os.environ.get("BIOLHESS_JOB_PYTHON", shlex.quote(sys.executable))
-    pack = ""
-    if plan.evidence and evidence and _is_writable(evidence):
-        pack = f"--evidence {shlex.quote(str(evidence))}"
-        pack += "" if plan.evidence["weights"] else " --evidence-without-weights"
-    return {"home": shlex.quote(str(HOME)), "python": python, "pack": pack}
-
-
-def _is_writable(folder: Path) -> bool:
-    return os.access(str(folder if folder.exists() else folder.parent), os.W_OK)
-
-
-def markers(plan: Plan) -> Dict[str, List[str]]:
-    """{block: names of the files that say that its runs and measures are done}."""
-    found = {}
-    for block, names in plan.blocks.items():
-        found[block] = [f"done/{name}" for name in names]
-        found[block] += [f"done/{name}.{measure}" for name in names for measure in plan.measures[block]]
-    return found
 
 
 def failures(results: Path) -> List[str]:
@@ -121,17 +74,6 @@ def targets(plan: Plan, figures: List[str]) -> List[str]:
     return products(figures) + sorted({marker for names in found.values() for marker in names})
 
 
-def locked(results: Path) -> Optional[int]:
-    """A handle that holds the folder's lock until it is closed, or None if another workflow holds it."""
-    handle = os.open(str(results), os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        return None
-    return handle
-
-
 def parser() -> OneLineParser:
     """The command line of run_all.sh."""
     p = OneLineParser("run_all.sh", __doc__)
@@ -161,6 +103,16 @@ def main(arguments: Optional[List[str]] = None) -> int:
         p.error(f"--cores is {given.cores}; expected a whole number of at least 1")
     if path.stem in PLANS and path.resolve() != PLANS[path.stem]:
         p.error(f"{path} has the name of {PLANS[path.stem]}, whose results it would overwrite; give it another")
+    what = f"{path.stem}-from-scratch" if given.from_scratch else path.stem
+    results = HOME / "results" / results_name(what)
+    evidence = None if given.from_scratch or TENSORFLOW != 1 else EVIDENCE
+
+    def stamped() -> str:
+        return stamp(results, path, [sys.executable, *given.figures, "--tasks", *(given.tasks or [])], evidence)
+
+    if not more and not given.dry_run and is_unchanged(results, stamped()):
+        _show_products(results, given.figures)
+        return 0
     try:
         plan = read_plan(path)
         if given.tasks:
@@ -170,25 +122,24 @@ def main(arguments: Optional[List[str]] = None) -> int:
     for name in given.figures:
         if name not in plan.figures:
             p.error(f"unknown figure '{name}'; known: {', '.join(plan.figures)}")
-    what = f"{path.stem}-from-scratch" if given.from_scratch else path.stem
-    evidence = None if given.from_scratch or TENSORFLOW != 1 else EVIDENCE
     if given.dry_run:
         try:
-            folder = HOME / "results" / results_name(what)
-            print(estimate(plan, folder, given.figures, evidence=evidence or Path(os.devnull)))
+            print(estimate(plan, results, given.figures, evidence=evidence or Path(os.devnull)))
         except ConfigError as error:
             p.error(str(error))
         return 0
-    return reproduce(p, plan, what, evidence, given, more)
-
-
-def reproduce(p: OneLineParser, plan: Plan, what: str, evidence: Optional[Path], given, more: List[str]) -> int:
-    """Runs the workflow and reports how it ended; returns the exit code."""
-    results = HOME / "results" / results_name(what)
     results.mkdir(parents=True, exist_ok=True)
     lock = locked(results)
     if lock is None:
         p.error(f"another workflow works in {results}")
+    code = reproduce(p, plan, what, results, evidence, lock, given, more)
+    if code == 0:
+        write_stamp(results, stamped())
+    return code
+
+
+def reproduce(p, plan: Plan, what: str, results: Path, evidence: Optional[Path], lock: int, given, more) -> int:
+    """Runs the workflow in the locked folder and reports how it ended; returns the exit code."""
     for line in prepare(plan, what, results, evidence):
         print(f"{p.prog}: {line}", file=sys.stderr)
     asked = targets(plan, given.figures)
@@ -204,9 +155,13 @@ def reproduce(p: OneLineParser, plan: Plan, what: str, evidence: Optional[Path],
         log = results / SNAKEMAKE_LOG
         print(f"{p.prog}: not complete; why is at the end of {log}; the same command resumes", file=sys.stderr)
         return 1
-    for product in products(given.figures):
-        print(results / product)
+    _show_products(results, given.figures)
     return 1 if problems else 0
+
+
+def _show_products(results: Path, figures: List[str]) -> None:
+    for product in products(figures):
+        print(results / product)
 
 
 if __name__ == "__main__":

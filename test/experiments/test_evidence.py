@@ -18,11 +18,13 @@ import numpy as np
 import pytest
 
 from experiments.evidence.archives import write_npz
+from experiments.evidence.difference import difference
 from experiments.evidence.files import write_json
 from experiments.evidence.packed import EvidenceError, evidence_path, pack, packed, read_evidence, unpack
-from experiments.plan.config import as_dict, config_hash, make_config
+from experiments.plan.config import as_dict, config_hash, make_config, stored_hash
 from experiments.plan.experiment_file import Plan
-from experiments.workflow.finished import take_evidence
+from experiments.workflow.finished import pack_missing, take_evidence
+from experiments.workflow.verify import chosen, verifiable
 
 HOME = Path(__file__).resolve().parents[2]
 CONFIG = make_config("pattern_generation", "bptt", [0, 1], [0.003], iterations=500)
@@ -237,3 +239,52 @@ def test_killed_while_unpacking_nothing_half_unpacked_is_a_run(tmp_path):
     half.mkdir(parents=True)
     (half / "summary.json").write_text("[]")
     assert taken(tmp_path)[:2] == ([], [run.name])
+
+
+def test_what_is_finished_and_has_no_evidence_is_packed(tmp_path):
+    run = made(tmp_path / "results" / "runs")
+    plan = planned("spectrum")._replace(evidence={"weights": True})
+    pack_missing(plan, tmp_path / "results", tmp_path / "evidence")
+    path = evidence_path(tmp_path / "evidence", run.name)
+    assert path.read_bytes() == pack(run, tmp_path / "other", weights=True).read_bytes()
+
+
+def test_a_difference_is_the_largest_of_each_column(tmp_path):
+    run = made(tmp_path / "made")
+    (run / "history.csv").write_text("seed,learning_rate,iteration,loss,gap\n0,0.1,0,4.0,-1.0\n0,0.1,500,2.0,nan\n")
+    members = read_evidence(pack(run, tmp_path / "evidence", weights=True))
+    digest = read_evidence(pack(run, tmp_path / "digest", weights=False))
+    assert difference(members, run) is None and difference(digest, run) is None
+    (run / "history.csv").write_text("seed,learning_rate,iteration,loss,gap\n0,0.1,0,4.0,-1.0\n0,0.1,500,2.5,nan\n")
+    assert difference(members, run) == "loss 0.12"
+    with np.load(str(run / "weights" / "000500.npz")) as stored:
+        changed = stored["W_h"] + np.float32(2.0) * (np.arange(1800).reshape(2, 30, 30) == 7)
+        largest = max(abs(changed).max(), abs(stored["W_h"]).max())
+    write_npz(run / "weights" / "000500.npz", {"W_h": changed.astype("f4")})
+    assert difference(members, run) == f"loss 0.12, weights {2 / largest:.2g}"
+    assert "weights (by how much is not known" in difference(digest, run)
+    (run / "history.csv").write_text("seed,learning_rate,iteration,loss,gap\n0,0.1,0,4.0,nan\n")
+    assert difference(members, run).startswith("1 evaluations instead of 2, gap inf, weights")
+
+
+def test_verify_picks_the_shortest_of_each_task_and_rule(tmp_path):
+    configs = [
+        make_config(task, rule, [0], [rate], iterations=iterations)
+        for task in ("pattern_generation", "delayed_match")
+        for rule, rate, iterations in (("bptt", 0.1, 500), ("bptt", 0.2, 250), ("mdgl", 0.1, 500))
+    ]
+    for config in configs:
+        pack(made(tmp_path / "made", config), tmp_path / "evidence", weights=True)
+    (tmp_path / "evidence" / "0123456789ab.tar.xz").write_bytes(b"damaged")
+    stale = dict(json.loads(json.dumps(as_dict(CONFIG))), version=1)
+    run = made(tmp_path / "made")
+    write_json(run / "config.json", stale)
+    pack(run.rename(run.with_name(stored_hash(stale))), tmp_path / "evidence", weights=True)
+    found, lines = verifiable(tmp_path / "evidence", ["pattern_generation", "delayed_match"])
+    assert len(found) == 6 and len(lines) == 2 and all(len(line.splitlines()) == 1 for line in lines)
+    short = {config_hash(config) for config in configs if (config.rule, config.iterations) != ("bptt", 500)}
+    assert set(chosen(found, None)) == short
+    assert set(chosen(found, 4)) == short and len(chosen(found, 5)) == 5 and len(chosen(found, 1)) == 1
+    assert {packed.config.task for packed in verifiable(tmp_path / "evidence", ["delayed_match"])[0]} == {
+        "delayed_match"
+    }

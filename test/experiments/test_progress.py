@@ -16,8 +16,9 @@ import pytest
 
 from experiments.plan.experiment_file import read_plan
 from experiments.workflow import progress
+from experiments.workflow.prepare import markers
 from experiments.workflow.progress import Job, Progress, duration, jobs, run_names, time_left
-from experiments.workflow.reproduce import PLANS, markers
+from experiments.workflow.reproduce import PLANS
 
 JOB = Path(progress.__file__).with_name("job.sh")
 PLAN = """

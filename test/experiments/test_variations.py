@@ -8,7 +8,7 @@ import pytest
 
 from experiments.plan.config import ConfigError, config_hash, make_config
 from experiments.plan.experiment_file import only_tasks, read_plan
-from experiments.workflow.reproduce import prepare
+from experiments.workflow.prepare import prepare
 
 BLOCK = """
     task: pattern_generation
@@ -93,7 +93,7 @@ def test_a_combination_that_cannot_be_run_is_kept_as_such_and_takes_none_down(tm
 
 def test_the_figures_find_specifications_and_what_is_read_off_in_the_selection(tmp_path):
     plan = plan_of(tmp_path, CHOICES + "      read_off: {end: [end, matched_loss]}\n")
-    prepare(plan, "varied", tmp_path)
+    prepare(plan, "varied", tmp_path, None)
     selection = json.loads((tmp_path / "selection.json").read_text())
     assert selection["read_off"] == {"a": {"end": ["end", "matched_loss"]}}
     assert selection["specifications"]["a recurrent_gain=1.5"] == {

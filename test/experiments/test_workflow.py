@@ -26,6 +26,7 @@ HOME = Path(__file__).resolve().parents[2]
 PLAN = """
 note: "REDUCED: a test"
 reduced: true
+evidence: true
 blocks:
   pattern:
     task: pattern_generation
@@ -157,9 +158,102 @@ def test_a_second_call_repeats_nothing(undisturbed):
     times = {path: path.stat().st_mtime_ns for path in (results_of(folder) / "runs").rglob("*")}
     before = snakemakes_words(folder)
     code, out = run(folder)
+    assert code == 0 and out.splitlines()[-1].endswith("results/small/report.html")
+    assert snakemakes_words(folder) == before  # it was not even asked
+    (folder / "results" / "small" / ".stamp").unlink()
+    code, out = run(folder)
     words = snakemakes_words(folder)[len(before) :]
     assert code == 0 and "Nothing to be done" in words and "rule " not in words, words
     assert times == {path: path.stat().st_mtime_ns for path in times}
+
+
+def drawn_anew(folder):
+    """What the same command makes again: names of products that have changed since."""
+    root = folder / "results" / "small"
+    products = [*root.glob("figures/*.png"), root / "verdicts.json", root / "report.html"]
+    times = {path: path.stat().st_mtime_ns for path in products}
+    code, out = run(folder)
+    assert code == 0, out
+    return {path.stem for path in products if path.stat().st_mtime_ns != times[path]}
+
+
+def edit(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def copied_with_results(tmp_path, undisturbed):
+    """A copy of the project in which the workflow has ended."""
+    folder = copied(tmp_path)
+    for name in ("results", "evidence"):
+        shutil.copytree(str(undisturbed[0] / name), str(folder / name))
+    return folder
+
+
+def test_figures_verdicts_and_report_follow_what_they_are_made_with_and_nothing_else(undisturbed, tmp_path):
+    folder = copied_with_results(tmp_path, undisturbed)
+    published = json.loads((folder / "experiments" / "published.json").read_text())
+    published["settings"]["significance"] = 0.04
+    (folder / "experiments" / "published.json").write_text(json.dumps(published))
+    assert drawn_anew(folder) == {"verdicts", "report"}
+    with (folder / "figures" / "style.py").open("a") as style:
+        style.write("\nCOLOURS_CHANGED = True\n")
+    assert drawn_anew(folder) == {"figure3", "figure8", "report"}
+    edit(folder / "figures" / "figure3.py", '"""', '"""Another docstring. ')
+    with (folder / "figures" / "figure3.py").open("a") as figure:
+        figure.write("\n# another comment\n")
+    assert drawn_anew(folder) == set()
+    with next((folder / "figures").glob("report*.j2")).open("a") as template:
+        template.write("<!-- another template -->")
+    assert drawn_anew(folder) == {"report"}
+
+
+def trained(folder):
+    """Names of the runs and measures that jobs have been started for."""
+    return {path.stem for path in (folder / "results" / "small" / "logs").glob("[0-9a-f]*.log")}
+
+
+def test_an_edited_rule_is_trained_anew_and_a_comment_is_not(undisturbed, tmp_path):
+    folder = copied_with_results(tmp_path, undisturbed)
+    rule, before = folder / "rules" / "three_factor.py", trained(folder)
+    edit(rule, '"""', '"""Another docstring. ')
+    code, out = run(folder)
+    assert code == 0 and trained(folder) == before, out
+    edit(rule, "\n\n\ndef", "\n\nCHANGED = True\n\n\ndef")
+    code, out = run(folder)
+    runs = {name for name in trained(folder) - before if "." not in name}
+    assert code == 0 and len(runs) == 1, out
+    config = json.loads((folder / "results" / "small" / "runs" / runs.pop() / "config.json").read_text())
+    assert config["rule"] == "three_factor"
+
+
+def test_a_bare_copy_with_evidence_trains_nothing_and_gives_the_same_bytes(undisturbed, tmp_path):
+    folder = copied(tmp_path)
+    shutil.copytree(str(undisturbed[0] / "evidence"), str(folder / "evidence"))
+    packed = {path.name: path.read_bytes() for path in (folder / "evidence").iterdir()}
+    code, out = run(folder)
+    assert code == 0 and trained(folder) == set(), out
+    left_out = re.compile(r"runs/\w+/(checkpoint\.npz|weights/)")
+    one, other = (
+        {name: content for name, content in results(f).items() if not left_out.search(name)}
+        for f in (folder, undisturbed[0])
+    )
+    assert one == other and len(packed) == 2
+    report = Path("results") / "small" / "report.html"  # hours and commits too: they come from the evidence
+    assert (folder / report).read_bytes() == (undisturbed[0] / report).read_bytes()
+    assert packed == {path.name: path.read_bytes() for path in (folder / "evidence").iterdir()}
+
+
+def test_from_scratch_uses_no_evidence(undisturbed, tmp_path):
+    folder = copied(tmp_path)
+    shutil.copytree(str(undisturbed[0] / "evidence"), str(folder / "evidence"))
+    code, out = run(folder, "--from-scratch", "--dry-run")
+    assert code == 0 and "total" in out
+    to_do = [line.split() for line in out.splitlines() if line.startswith("total")][0]
+    assert to_do[1] == to_do[3] == "2"
+    code, out = run(folder, "--dry-run")
+    assert [line.split()[3] for line in out.splitlines() if line.startswith("total")] == ["0"]
 
 
 def test_the_python_of_the_jobs_may_be_a_command_of_several_words(undisturbed):

@@ -1,0 +1,79 @@
+"""A results folder before its workflow starts: what the jobs read, what is finished already, and the folder's lock."""
+
+import fcntl
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Dict, List, Optional
+
+from experiments import HOME
+from experiments.evidence.files import write_json
+from experiments.plan.config import as_dict
+from experiments.plan.costs import job_end
+from experiments.plan.experiment_file import Plan
+from experiments.workflow.finished import pack_missing, take_evidence
+from experiments.workflow.sources import sources
+
+
+def prepare(plan: Plan, what: str, results: Path, evidence: Optional[Path]) -> List[str]:
+    """Writes into the results folder what jobs and figures read: configs/, plan.json, selection.json, and the runs that
+    are in `evidence`, a folder or None, to which finished ones are packed that are not in there yet. Returns one line
+    for whatever cannot be used or written there."""
+    for folder in ("configs", "done", "logs", "running", "runs"):
+        (results / folder).mkdir(parents=True, exist_ok=True)
+    for name, config in plan.runs.items():
+        path = results / "configs" / f"{name}.json"
+        if not path.exists():
+            write_json(path, as_dict(config))
+    shown = {"note": plan.note, "groups": plan.groups}
+    selection = dict(shown, what=what, reduced=plan.reduced, blocks=plan.blocks)
+    selection.update(specifications=plan.specifications, read_off=plan.read_off)
+    write_json(results / "selection.json", selection)
+    words = _shell_words(plan, evidence)
+    drawn = {"figures": plan.figures, "sources": sources(plan.figures), "markers": markers(plan)}
+    write_json(results / "plan.json", dict(words, **shown, **drawn))
+    for marker in (results / "done").iterdir():
+        if job_end(marker)[0] != 0:
+            marker.unlink()
+    lines = take_evidence(plan, results, evidence)
+    if plan.evidence and evidence and not _is_writable(evidence):
+        lines.append(f"{evidence} cannot be written: finished runs stay in {results / 'runs'}")
+    elif plan.evidence and evidence:
+        pack_missing(plan, results, evidence)
+    return lines
+
+
+def _shell_words(plan: Plan, evidence: Optional[Path]) -> Dict[str, str]:
+    """The repository, the interpreter of the jobs and their options, as a shell reads them; the interpreter may be a
+    command of several words, in BIOLHESS_JOB_PYTHON."""
+    python = os.environ.get("BIOLHESS_JOB_PYTHON", shlex.quote(sys.executable))
+    pack = ""
+    if plan.evidence and evidence and _is_writable(evidence):
+        pack = f"--evidence {shlex.quote(str(evidence))}"
+        pack += "" if plan.evidence["weights"] else " --evidence-without-weights"
+    return {"home": shlex.quote(str(HOME)), "python": python, "pack": pack}
+
+
+def _is_writable(folder: Path) -> bool:
+    return os.access(str(folder if folder.exists() else folder.parent), os.W_OK)
+
+
+def markers(plan: Plan) -> Dict[str, List[str]]:
+    """{block: names of the files that say that its runs and measures are done}."""
+    found = {}
+    for block, names in plan.blocks.items():
+        found[block] = [f"done/{name}" for name in names]
+        found[block] += [f"done/{name}.{measure}" for name in names for measure in plan.measures[block]]
+    return found
+
+
+def locked(results: Path) -> Optional[int]:
+    """A handle that holds the folder's lock until it is closed, or None if another workflow holds it."""
+    handle = os.open(str(results), os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return None
+    return handle

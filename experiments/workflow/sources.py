@@ -1,0 +1,41 @@
+"""What figures, verdicts and report depend on beside the runs: code, published.json, the report's template.
+
+Snakemake makes them again when this changes; plan.json holds it.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Iterable
+
+from experiments import HOME
+from experiments.plan.source import source_hashes
+
+PACKAGES = ("figures", "experiments")
+READER = "figures.verdicts"  # the module with read_published: whoever imports it may depend on the claims
+PUBLISHED = HOME / "experiments" / "published.json"
+
+
+def sources(figures: Iterable[str]) -> dict:
+    """{"figures": {figure: ...}, "verdicts": ..., "report": ...}: hashes of all that decides what these look like.
+
+    The claims that stand with a figure count as its own where its module reads claims at all; the report depends on
+    every module of figures/, for it has all their captions. Raises OSError, ValueError.
+    """
+    published = json.loads(PUBLISHED.read_text(encoding="utf-8"))
+    modules = [f"figures.{path.stem}" for path in (HOME / "figures").glob("*.py") if path.stem != "__init__"]
+    templates = {path.name: _hash(path) for path in sorted((HOME / "figures").glob("*.j2"))}
+    return {
+        "figures": {name: _figure(name, published["claims"]) for name in figures},
+        "verdicts": [source_hashes([READER, "figures.summaries"], PACKAGES), published],
+        "report": [source_hashes(modules, PACKAGES), templates, published],
+    }
+
+
+def _figure(name: str, claims: list) -> list:
+    hashes = source_hashes([f"figures.{name}"], PACKAGES)
+    return [hashes, [claim for claim in claims if claim.get("figure") == name] if READER in hashes else []]
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
