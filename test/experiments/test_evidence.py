@@ -279,12 +279,12 @@ def test_verify_picks_the_shortest_of_each_task_and_rule(tmp_path):
     stale = dict(json.loads(json.dumps(as_dict(CONFIG))), version=1)
     run = made(tmp_path / "made")
     write_json(run / "config.json", stale)
-    pack(run.rename(run.with_name(stored_hash(stale))), tmp_path / "evidence", weights=True)
+    run.rename(run.with_name(stored_hash(stale)))
+    pack(run.with_name(stored_hash(stale)), tmp_path / "evidence", weights=True)
     found, lines = verifiable(tmp_path / "evidence", ["pattern_generation", "delayed_match"])
     assert len(found) == 6 and len(lines) == 2 and all(len(line.splitlines()) == 1 for line in lines)
     short = {config_hash(config) for config in configs if (config.rule, config.iterations) != ("bptt", 500)}
     assert set(chosen(found, None)) == short
     assert set(chosen(found, 4)) == short and len(chosen(found, 5)) == 5 and len(chosen(found, 1)) == 1
-    assert {packed.config.task for packed in verifiable(tmp_path / "evidence", ["delayed_match"])[0]} == {
-        "delayed_match"
-    }
+    of_one_task, _ = verifiable(tmp_path / "evidence", ["delayed_match"])
+    assert {one.config.task for one in of_one_task} == {"delayed_match"}

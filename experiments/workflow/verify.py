@@ -1,0 +1,135 @@
+"""Makes runs of evidence/ anew and says of each whether its history and its weights at the end are the same bits.
+
+    ./run_all.sh verify                                 the shortest of each task and rule
+    ./run_all.sh verify --runs 3 --task delayed_match   that many in all, the shortest of each rule first
+
+The runs are trained from scratch in results/verify/, by the workflow: the same command resumes what was interrupted;
+remove the folder to make them all again. On another type of processor the bits differ: then it says how far apart they
+are, as the largest relative difference in each column of the history and in the weights.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Optional, Tuple
+
+from experiments import HOME
+from experiments.command_line import OneLineParser
+from experiments.evidence.difference import difference, makers
+from experiments.evidence.packed import EVIDENCE, SUFFIX, EvidenceError, read_evidence
+from experiments.plan.config import Config, ConfigError, from_dict, members
+from experiments.plan.costs import COSTS, job_seconds
+from experiments.plan.experiment_file import Plan
+from experiments.workflow.engine import snakemake
+from experiments.workflow.prepare import locked, markers, prepare
+from experiments.workflow.progress import Progress, jobs, run_names
+from experiments.workflow.reproduce import failures
+from tasks import known_tasks
+
+
+class Packed(NamedTuple):
+    """A file of evidence that can be verified, and the core-seconds and steps of its training, as far as known."""
+
+    path: Path
+    config: Config
+    length: Tuple[float, int]
+
+
+def verifiable(folder: Path, tasks: List[str]) -> Tuple[List[Packed], List[str]]:
+    """The evidence on these tasks; and a line for each file that is damaged, or made by other code than the present."""
+    costs = json.loads(COSTS.read_text()) if COSTS.exists() else {}
+    found, lines = [], []
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        try:
+            config = from_dict(json.loads(read_evidence(path)["config.json"].decode()))
+        except (EvidenceError, ConfigError) as error:
+            lines.append(str(error) if isinstance(error, EvidenceError) else f"{path} is not verified: {error}")
+            continue
+        if config.task in tasks:
+            steps = config.iterations * len(members(config))
+            found.append(Packed(path, config, (job_seconds(config, "train", costs), steps)))
+    return found, lines
+
+
+def chosen(found: List[Packed], runs: Optional[int]) -> Dict[str, Packed]:
+    """{hash: evidence}: the shortest of each task and rule, then the second of each, ...: that many, or one of each."""
+    ranked, seen = [], {}
+    for packed in sorted(found, key=lambda packed: (packed.length, packed.path.name)):
+        group = (packed.config.task, packed.config.rule)
+        seen[group] = seen.get(group, 0) + 1
+        ranked.append((seen[group], packed.length, packed.path.name, packed))
+    count = len(seen) if runs is None else runs
+    return {name[: -len(SUFFIX)]: packed for _, _, name, packed in sorted(ranked, key=lambda one: one[:3])[:count]}
+
+
+def train_anew(configs: Dict[str, Config], results: Path, lock: int, cores: int) -> int:
+    """Trains the runs in the results folder; returns the workflow's exit code."""
+    empty = dict.fromkeys(Plan._fields, {})
+    plan = Plan(**dict(empty, note="", runs=configs, blocks={"verify": sorted(configs)}, measures={"verify": []}))
+    prepare(plan, "verify", results, None)
+    wanted = markers(plan)["verify"]
+    progress = Progress(results, jobs(plan, wanted), cores, sys.stderr)
+    return snakemake(results, lock, cores, wanted, [], progress)
+
+
+def parser() -> OneLineParser:
+    """The command line."""
+    p = OneLineParser("run_all.sh verify", __doc__)
+    p.add_argument("--runs", type=int, help="ensembles in all (default: one per task and rule)")
+    p.add_argument("--task", nargs="+", default=known_tasks(), help=f"of: {', '.join(known_tasks())} (default: all)")
+    p.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)), help="processes at once (default: all)")
+    return p
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """Exit codes: 0 all are the same bits, 1 some are not or could not be made, 2 bad input, 130 and 143 stopped."""
+    p = parser()
+    given = p.parse_args(arguments)
+    for name, value in (("runs", given.runs), ("cores", given.cores)):
+        if value is not None and value < 1:
+            p.error(f"--{name} is {value}; expected a whole number of at least 1")
+    for task in given.task:
+        if task not in known_tasks():
+            p.error(f"unknown task '{task}'; known: {', '.join(known_tasks())}")
+    found, lines = verifiable(EVIDENCE, given.task)
+    for line in lines:
+        print(f"{p.prog}: {line}", file=sys.stderr)
+    if not found:
+        p.error(f"{EVIDENCE} has no evidence of the present code on {', '.join(given.task)}")
+    picked = chosen(found, given.runs)
+    results = HOME / "results" / "verify"
+    results.mkdir(parents=True, exist_ok=True)
+    lock = locked(results)
+    if lock is None:
+        p.error(f"another workflow works in {results}")
+    code = train_anew({run: packed.config for run, packed in picked.items()}, results, lock, given.cores)
+    if code >= 128:
+        p.exit(code, f"{p.prog}: stopped; the same command resumes from there\n")
+    return report(picked, results)
+
+
+def report(picked: Dict[str, Packed], results: Path) -> int:
+    """Prints one line per run, sorted, and how the machines differ if they do; returns the exit code."""
+    names, same, machines = run_names({run: packed.config for run, packed in picked.items()}), True, set()
+    failed = failures(results)
+    for run in sorted(picked, key=names.get):
+        folder = results / "runs" / run
+        if not (folder / "summary.json").is_file():
+            same = False
+            print(f"{names[run]}: not made; " + next((line for line in failed if run in line), "no reason known"))
+            continue
+        members = read_evidence(picked[run].path)
+        found = difference(members, folder)
+        same = same and not found
+        print(f"{names[run]}: {found or 'the same bits'}")
+        here, there = makers((folder / "provenance.json").read_bytes()), makers(members["provenance.json"])
+        if here != there:
+            machines.add(f"the evidence was made with {there}; here: {here}")
+    for line in sorted(machines):
+        print(line)
+    return 0 if same else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
