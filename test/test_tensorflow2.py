@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
+from bench import compare
 from experiments.plan.framework import TENSORFLOW
 from rules import known_rules
 
@@ -54,3 +55,22 @@ def test_both_agree(computed, kind):
 def test_every_rule_is_compared(computed):
     names = {name.split("/")[1].split("(")[0] for name in computed[0] if name.startswith("gradient/")}
     assert names == set(known_rules())
+
+
+def test_the_bench_of_both_is_one_table():
+    said = [
+        "{:34} {:5.2f} x {:23} ({:.2f} ms, {:.2f} ms)".format(*line)
+        for line in (
+            ("bptt step", 1.2, "its bare products", 12, 10),
+            ("eigenvalue, 20 products", 20.5, "one product in its loop", 205.5, 10),
+        )
+    ]
+    first, second = compare.measured("\n".join(["commit 1", *said])), {"bptt step": 9.0}
+    assert first == {"bptt step": 12.0, "eigenvalue, 20 products": 205.5}
+    assert compare.table(["1.14.0", "2.21.0"], [first, second]).splitlines()[1].split() == [
+        "bptt",
+        "step",
+        "12.00",
+        "9.00",
+        "0.75",
+    ]
