@@ -59,7 +59,7 @@ def eigenvalues():
         dense = dense_hessian(problem)
         dense = (dense + dense.T) / 2
         found[f"eigenvalues/leading/{name}"] = leading([problem]).rayleigh
-        found[f"eigenvalues/top/{name}"] = top_eigenpairs(aslinearoperator(dense), 5, "arpack").eigenvalues
+        found[f"eigenvalues/top/{name}"] = top_eigenpairs(aslinearoperator(dense), 5, "arpack", 1e-12).eigenvalues
         found[f"eigenvalues/all/{name}"] = np.linalg.eigvalsh(dense)
     return found
 
