@@ -2,18 +2,18 @@
 
     python -m experiments.measure RUN... --measure spectrum,power_law,relative_flatness,alignment,taylor
 
-RUN is a folder that experiments.train has made. Each measure is one table beside the run's own, over all its replicas;
-one that is there already is not taken again.
+RUN is a finished run's folder, as experiments.train leaves it. Each measure adds one table to it, over all of its runs;
+a table that exists is kept.
 
     spectrum.csv           the leading eigenvalues at the last evaluation, signed, by falling magnitude
     power_law.csv          decay of these with rank and the fit of their density, with and without the L2 term's shift;
                            `refused` says why there is none
     relative_flatness.csv  of the readout, at every evaluation
     alignment.csv          mean |cos| of the rule's error and of the gradient with the leading eigenvectors of W_h
-    taylor.csv             Taylor terms of an update (Eq. 33-36), both gradients at the run's own rate, over W_h
+    taylor.csv             Taylor terms of an update (Eq. 33-36) by both gradients, at the run's learning rate, over W_h
 
-Hessian and gradients are those of the whole loss, L2 term included, on the Hessian's batch. Replicas that diverged have
-no end of training, so no spectrum; evaluations whose leading eigenvalue was not finite are left out.
+Hessian and gradients are of the total loss, L2 term included, on the Hessian's batch. Runs that diverged have no end of
+training, hence no spectrum; evaluations without a finite leading eigenvalue are left out.
 """
 
 import sys
@@ -33,13 +33,13 @@ DEFAULT = "spectrum,power_law,relative_flatness,alignment"
 def parser() -> OneLineParser:
     """The command line of `python -m experiments.measure`."""
     p = OneLineParser("experiments.measure", __doc__)
-    p.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a finished run")
+    p.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a finished run or ensemble")
     p.add_argument("--measure", default=DEFAULT, help=f"some of {','.join(MEASURES)} (default {DEFAULT})")
     p.add_argument(
         "--every",
         type=int,
         default=1,
-        help="for curves, only evaluations at multiples of as many iterations (default 1)",
+        help="of the measures along training, only evaluations at multiples of this (default: 1, all)",
     )
     add_evidence_options(p)
     return p
@@ -60,7 +60,7 @@ def main(arguments: Optional[List[str]] = None) -> None:
         for run in runs:
             for name in names:
                 made = measure(run, name, given.every)
-                print(f"{run.folder / name}.csv{'' if made else ' is there already'}", flush=True)
+                print(f"{run.folder / name}.csv{'' if made else ' (kept)'}", flush=True)
             if given.evidence:
                 pack(run.folder, given.evidence, not given.evidence_without_weights)
     except (ValueError, ConfigError, DataFileError, EvidenceError) as error:

@@ -2,9 +2,9 @@
 
     python -m experiments.train --task pattern_generation --rule three_factor --seeds 0 1 2 --learning-rate 0.01 0.03
 
-There is a run for every seed and learning rate; those of a small task share a process, a graph and a results folder.
-The results go to OUTPUT/<hash of the configuration>/ (experiments.run_folder says what is in it). What was stopped goes
-on from its last checkpoint when the same command is given again; what is finished is not repeated.
+There is one run for each seed and learning rate; those of a small task train together, as an ensemble, and share a
+folder. Results go to OUTPUT/<hash of the configuration>/ (experiments/evidence/run_folder.py says what is in it). The
+same command resumes what was stopped from its last checkpoint, and does not repeat what is finished.
 """
 
 import argparse
@@ -29,24 +29,34 @@ from tasks import DataFileError, known_tasks
 def parser() -> OneLineParser:
     """The command line of `python -m experiments.train`."""
     p = OneLineParser("experiments.train", __doc__, argument_default=argparse.SUPPRESS)
-    p.add_argument("--config", help="YAML file with any of the settings below, written with _; options given here win")
+    p.add_argument(
+        "--config",
+        help="YAML file of settings, spelt as below with _ for -, or a run's config.json; options override it",
+    )
     p.add_argument("--task", help=f"one of: {', '.join(known_tasks())}")
     p.add_argument("--rule", help=f"one of: {', '.join(known_rules())}")
-    p.add_argument("--seeds", type=int, nargs="+", help="default 0; a run each")
+    p.add_argument("--seeds", type=int, nargs="+", help="one run per seed (default: 0)")
     p.add_argument(
         "--learning-rate",
         "--learning-rates",
         dest="learning_rates",
         type=float,
         nargs="+",
-        help="a run each, for each seed (default: what experiments.sweep chose for task and rule; 0.01 if it did not)",
+        help="one run per learning rate and seed (default: what experiments.sweep chose for task and rule; else 0.01)",
     )
     add_options(p)
-    p.add_argument("--parameter", action="append", metavar="NAME=VALUE", help="a parameter of the task's file")
     p.add_argument(
-        "--wait", action="store_true", default=False, help="if another process trains the same, wait instead of failing"
+        "--parameter", action="append", metavar="NAME=VALUE", help="a parameter of the task; may be repeated"
     )
-    p.add_argument("--output", type=Path, default=Path("results/runs"), help="default results/runs")
+    p.add_argument(
+        "--wait",
+        action="store_true",
+        default=False,
+        help="if another process is training the same, wait for it instead of failing",
+    )
+    p.add_argument(
+        "--output", type=Path, default=Path("results/runs"), help="folder of the runs (default: results/runs)"
+    )
     add_evidence_options(p)
     return p
 

@@ -153,7 +153,7 @@ def test_what_is_there_is_not_measured_again(trained, capsys):
     (trained / "taylor.csv").write_bytes(before + b"\n")
     main([str(trained), "--measure", "taylor"])
     assert (trained / "taylor.csv").read_bytes() == before + b"\n"
-    assert "taylor.csv is there already" in capsys.readouterr().out
+    assert "taylor.csv (kept)" in capsys.readouterr().out
     (trained / "taylor.csv").write_bytes(before)
 
 
