@@ -5,12 +5,7 @@
 RUN is a finished run's folder, as experiments.train leaves it. Each measure adds one table to it, over all of its runs;
 a table that exists is kept.
 
-    spectrum.csv           the leading eigenvalues at the last evaluation, signed, by falling magnitude
-    power_law.csv          decay of these with rank and the fit of their density, with and without the L2 term's shift;
-                           `refused` says why there is none
-    relative_flatness.csv  of the readout, at every evaluation
-    alignment.csv          mean |cos| of the rule's error and of the gradient with the leading eigenvectors of W_h
-    taylor.csv             Taylor terms of an update (Eq. 33-36) by both gradients, at the run's learning rate, over W_h
+{measures}
 
 Hessian and gradients are of the total loss, L2 term included, on the Hessian's batch. Runs that diverged have no end of
 training, hence no spectrum; evaluations without a finite leading eigenvalue are left out.
@@ -22,7 +17,7 @@ from typing import List, Optional
 
 from experiments.command_line import OneLineParser, add_evidence_options
 from experiments.evidence.packed import EvidenceError, pack
-from experiments.measure.measures import MEASURES, measure
+from experiments.measure.measures import described, get_measure, known_measures, measure
 from experiments.measure.saved_run import MeasureError, SavedRun
 from experiments.plan.config import ConfigError
 from tasks import DataFileError
@@ -32,9 +27,10 @@ DEFAULT = "spectrum,power_law,relative_flatness,alignment"
 
 def parser() -> OneLineParser:
     """The command line of `python -m experiments.measure`."""
-    p = OneLineParser("experiments.measure", __doc__)
+    lines = [f"    {name + '.csv':22} {says}" for name, says in described().items()]
+    p = OneLineParser("experiments.measure", __doc__.format(measures="\n".join(lines)))
     p.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a finished run or ensemble")
-    p.add_argument("--measure", default=DEFAULT, help=f"some of {','.join(MEASURES)} (default {DEFAULT})")
+    p.add_argument("--measure", default=DEFAULT, help=f"some of {','.join(known_measures())} (default: {DEFAULT})")
     p.add_argument(
         "--every",
         type=int,
@@ -52,8 +48,7 @@ def main(arguments: Optional[List[str]] = None) -> None:
     names = given.measure.split(",")
     try:
         for name in names:
-            if name not in MEASURES:
-                raise MeasureError(f"unknown measure '{name}'; known: {', '.join(MEASURES)}")
+            get_measure(name)
         if given.every < 1:
             raise MeasureError(f"--every is {given.every}; expected a whole number of at least 1")
         runs = [SavedRun(folder) for folder in given.runs]

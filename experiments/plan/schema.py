@@ -9,7 +9,7 @@ from jsonschema import Draft7Validator, ValidationError
 from jsonschema.exceptions import best_match
 from jsonschema.validators import extend
 
-from experiments.measure.measures import MEASURES
+from experiments.measure.measures import known_measures
 from experiments.plan.config import ConfigError
 from experiments.plan.settings import SETTINGS
 from figures import known_figures
@@ -31,7 +31,7 @@ def schema() -> dict:
     found = json.loads(SCHEMA.read_text(encoding="utf-8"))
     block = found["definitions"]["block"]["properties"]
     block["settings"]["properties"] = {name: {} for name in [*(s.name for s in SETTINGS), "parameters"]}
-    block["measures"]["items"]["enum"] = list(MEASURES)
+    block["measures"]["items"]["enum"] = known_measures()
     found["properties"]["figures"]["items"]["enum"] = list(known_figures())
     return found
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Dict, Iterable, List, Optional, Set
 
 from experiments.evidence.packed import TEMPORARY, EvidenceError, evidence_path, pack, read_evidence, unpack
-from experiments.measure.measures import AT_THE_END
+from experiments.measure.measures import get_measure
 from experiments.plan.experiment_file import Plan
 
 UNTIMED = "0 0\n"  # a marker, as job.sh leaves it, of what has not been run here
@@ -91,7 +91,7 @@ def _out_of_reach(measures: Iterable[str], files: Set[str], history: List[str]) 
     iterations = sorted({int(row["iteration"]) for row in csv.DictReader(history)})
     for measure in sorted(measures):
         given = {f"{measure}.csv"} | ({"spectrum.csv"} if measure == "power_law" else set())
-        needed = iterations[-1:] if measure in AT_THE_END else iterations
+        needed = iterations if get_measure(measure).along_training else iterations[-1:]
         if not given & files and not {f"weights/{iteration:06d}.npz" for iteration in needed} <= files:
             return measure
     return None

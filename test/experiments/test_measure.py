@@ -9,7 +9,7 @@ from explicit import Problem, central_differences, rates, trace_gradient
 from graphs import dense_hessian
 
 from experiments.measure.__main__ import main
-from experiments.measure.measures import MEASURES
+from experiments.measure.measures import known_measures
 from experiments.measure.saved_run import SavedRun
 from experiments.plan.config import make_config, members, task_of
 from experiments.train.loop import train
@@ -21,7 +21,7 @@ CONFIG = make_config(
     "pattern_generation", "three_factor", [0, 1], [0.01, 0.03],
     iterations=4, evaluate_every=2, parameters={"units": 8, "steps": 12, "l2": 0.05},
 )  # fmt: skip
-ALL = ",".join(MEASURES)
+ALL = ",".join(known_measures())
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +203,7 @@ def refused(arguments, capsys):
 
 
 def test_bad_input_is_one_line_and_exit_2(unmeasured, capsys):
-    known = "unknown measure 'gap'; known: spectrum, power_law, relative_flatness, alignment, taylor"
+    known = "unknown measure 'gap'; known: alignment, power_law, relative_flatness, spectrum, taylor"
     assert known in refused([unmeasured, "--measure", "spectrum,gap"], capsys)
     assert "--every is 0; expected a whole number" in refused([unmeasured, "--every", "0"], capsys)
     assert "is not the folder of a finished run" in refused([unmeasured / "weights"], capsys)

@@ -434,7 +434,7 @@ BAD = {
     ),
     "measure": (
         "blocks: {a: {task: delayed_match, rules: [bptt], seeds: 1, measures: [spectrumm]}}\n",
-        "unknown measure 'spectrumm' in measures of block a .*; known: spectrum, ",
+        "unknown measure 'spectrumm' in measures of block a .*; known: alignment, ",
     ),
     "figures": ("blocks: {}\nfigures: {figure3: [main]}\n", "figures is {'figure3': .*; expected a list of names"),
     "accuracy": (
