@@ -1,11 +1,11 @@
-"""Bring your own network: its loss, a rule's gradient beside BPTT's, and its leading Hessian eigenvalue.
+"""Inspects a network of your own: its loss, a rule's gradient next to BPTT's, and its leading Hessian eigenvalue.
 
     python -m experiments.inspect --task seq_mnist --rule mdgl --weights W.npz --batch B.npz --out G.npz
 
 W.npz holds W_x [N_in, N], W_h [N, N] with zero diagonal, w [N, N_out], c [N_out] and, for rflo, feedback [N, N_out].
 B.npz holds x [B, T, N_in] and y: [B] integer labels for a cross-entropy (0 or 1 if binary), [B, T, N_out] targets for
 squared errors.
-G.npz gets loss, grad_W_x, grad_W_h, grad_w, grad_c, the same with bptt_ before, rho and cosine (over W_x and W_h
+G.npz gets loss, grad_W_x, grad_W_h, grad_w, grad_c, the same by BPTT as bptt_..., rho and cosine (over W_x and W_h
 together), leading_eigenvalue, rayleigh, iterations, residual, converged; with --top-eigenvalues also top_eigenvalues,
 top_residuals, top_converged, signed and by falling magnitude; with --relative-flatness also relative_flatness, of the
 readout. Sizes are the arrays' own.
@@ -44,7 +44,7 @@ def parser() -> OneLineParser:
     p.add_argument("--top-eigenvalues", type=int, metavar="k", help="also the k of largest magnitude, with their signs")
     p.add_argument("--relative-flatness", action="store_true", help="also the readout's relative flatness")
     p.add_argument("--dtype", default="float32", help="float32 or float64 (default float32)")
-    p.add_argument("--out", type=Path, metavar="G.npz", help="where the results go; the summary is printed anyhow")
+    p.add_argument("--out", type=Path, metavar="G.npz", help="where the results go; a summary is printed in any case")
     return p
 
 

@@ -38,7 +38,8 @@ def settings_of(given) -> Settings:
     """The settings of a command line. Raises ValueError with one line."""
     task = get_task(given.task)
     own = next(
-        name for name, (loss, last) in LOSSES.items() if loss == task.loss and last == (len(task.supervised_steps) == 1)
+        (name for name, (loss, last) in LOSSES.items() if (loss, last) == (task.loss, len(task.supervised_steps) == 1)),
+        None,
     )
     rule = given.rule
     if given.truncate is not None:
@@ -49,6 +50,8 @@ def settings_of(given) -> Settings:
         rule = f"truncated_bptt({given.truncate})"
     get_rule(rule)
     loss = own if given.loss is None else given.loss
+    if loss is None:
+        raise InputError(f"the loss of {given.task} is none of {', '.join(LOSSES)}: give --loss")
     known = (
         ("loss", loss, LOSSES),
         ("matrix", given.hessian_of, BY_NAME["hessian_of"].choices),

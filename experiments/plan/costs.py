@@ -1,4 +1,4 @@
-"""How long runs and measures take: collected from finished workflows, and used to say beforehand what a plan costs.
+"""How long runs and measures take: collected from finished workflows, to say what a plan will cost.
 
 python -m experiments.plan.costs results/quick results/full      # -> experiments/costs.json
 """
@@ -29,10 +29,10 @@ def job_end(marker: Path) -> Tuple[int, int]:
 
 
 def collect(results: List[Path]) -> dict:
-    """{task: {rule: {"train": core-seconds an iteration of a replica, measure: core-seconds a replica}}}.
+    """{task: {rule: {"train": core-seconds per iteration of a run, measure: core-seconds per run}}}.
 
-    From the markers of finished jobs, without STARTUP. The median over jobs, for some are held up; under ANY, of all
-    rules' jobs. Raises OSError.
+    From the markers of finished jobs, without STARTUP. Medians over jobs, since some are held up; under ANY, over those
+    of all rules. Raises OSError.
     """
     found = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     for folder in results:
@@ -53,7 +53,7 @@ def collect(results: List[Path]) -> dict:
 
 
 def job_seconds(config: Config, what: str, costs: dict) -> float:
-    """Core-seconds of a run at its full length ("train") or of one of its measures; 0 for what has never been timed."""
+    """Core-seconds of a run at its full length ("train") or of one of its measures; 0 if never timed."""
     rules = costs.get(config.task, {})
     each = rules.get(config.rule, {}).get(what, rules.get(ANY, {}).get(what))
     if each is None:

@@ -1,4 +1,4 @@
-"""Settings from a file: a YAML file of some, or the JSON file of all that a run's folder has."""
+"""Settings from a file: some of them in YAML, or all of them in a run's config.json."""
 
 import json
 from pathlib import Path
@@ -9,10 +9,10 @@ from experiments.plan.config import Config, ConfigError, as_dict, from_dict
 
 
 def read_settings(path: Path) -> dict:
-    """A YAML file of settings, or a JSON file of all of them, as the workflow writes it or a run's folder has it.
+    """The settings of a YAML file, or of a JSON file as the workflow and a run's folder have it.
 
-    Raises ConfigError for an unreadable file, for a key that is no setting, and for the config.json of a run whose task
-    was another than the one here.
+    Raises ConfigError for an unreadable file, an unknown key, and the config.json of a run whose task or rule has
+    changed since.
     """
     try:
         text = path.read_text(encoding="utf-8")
