@@ -63,8 +63,8 @@ def positive(name: str, value: Any) -> float:
 CHECKS = {int: _whole, float: _real, bool: _truth, str: _word}
 
 SETTINGS = (
-    Setting("batch_size", int, None, "training examples a batch; 0 for all at once", minimum=0, compared=True),
-    Setting("optimizer", str, "sgd", "of the weights", choices=("sgd", "adam"), compared=True),
+    Setting("batch_size", int, None, "training examples per batch; 0 for all at once", minimum=0, compared=True),
+    Setting("optimizer", str, "sgd", "how the weights are updated", choices=("sgd", "adam"), compared=True),
     Setting(
         "decay_factor",
         float,
@@ -75,8 +75,14 @@ SETTINGS = (
     Setting("decay_every", int, 1, "iterations from one decay to the next", minimum=1, compared=True),
     Setting("iterations", int, None, "the length of a run, or its cap where it ends when stable", minimum=1),
     Setting("evaluate_every", int, 250, "iterations between evaluations; the first is before training", minimum=1),
-    Setting("early_every", int, 0, "the same up to iteration early_until, beside (Table 1); 0 for none", minimum=0),
-    Setting("early_until", int, 0, "the last iteration of these", minimum=0),
+    Setting(
+        "early_every",
+        int,
+        0,
+        "further evaluations up to iteration early_until, this far apart (Table 1); 0 for none",
+        minimum=0,
+    ),
+    Setting("early_until", int, 0, "the last iteration at which there may be one", minimum=0),
     Setting("until_stable", bool, None, "a run ends when its loss and its leading eigenvalue are stable"),
     Setting(
         "stability_tolerance",
@@ -84,14 +90,14 @@ SETTINGS = (
         0.05,
         "relative change of the medians over a window of evaluations and the one before that counts as stable",
     ),
-    Setting("window", int, 10, "evaluations in such a window, which is also the end of training", minimum=1),
+    Setting("window", int, 10, "evaluations in such a window; the last one is the end of training", minimum=1),
     Setting("hessian_of", str, "W_h", "the matrix whose Hessian is measured", choices=("W_h", "W_x"), compared=True),
     Setting(
         "hessian_on",
         str,
         "default",
-        "the data it is measured on; default: MNIST's first validation images (fresh: drawn anew at each evaluation), "
-        "elsewhere the training batch",
+        "the data it is measured on; default: the training batch, or MNIST's first validation images; fresh: such "
+        "images drawn anew at each evaluation",
         choices=("default", "training", "fresh"),
         compared=True,
     ),
@@ -104,30 +110,27 @@ SETTINGS = (
         compared=True,
     ),
     Setting("trained", str, "all", "the weights that are updated", choices=("all", "W_h"), compared=True),
-    Setting("power_iterations", int, 500, "products at most for the leading eigenvalue", minimum=1),
-    Setting("threads", int, 1, "of TensorFlow, whose order of summation depends on them", minimum=1),
+    Setting("power_iterations", int, 500, "Hessian-vector products per leading eigenvalue, at most", minimum=1),
+    Setting("threads", int, 1, "threads of TensorFlow; the order of its sums depends on them", minimum=1),
 )
 BY_NAME = {setting.name: setting for setting in SETTINGS}
 COMPARED = tuple(setting for setting in SETTINGS if setting.compared)
 
 
-def add_options(parser: OneLineParser, names: Optional[Sequence[str]] = None, **changed: str) -> None:
-    """Gives a command line an option for each setting, or those named; what is not given is not in the namespace.
-
-    changed: help texts that differ for this command.
-    """
+def add_options(parser: OneLineParser, names: Optional[Sequence[str]] = None) -> None:
+    """Gives a command line an option for each setting, or those named; what is not given is not in the namespace."""
     for setting in SETTINGS if names is None else [BY_NAME[name] for name in names]:
-        _add_option(parser, setting, changed.get(setting.name, setting.help))
+        _add_option(parser, setting)
 
 
-def _add_option(parser: OneLineParser, setting: Setting, text: str) -> None:
+def _add_option(parser: OneLineParser, setting: Setting) -> None:
     option = setting.name.replace("_", "-")
     default = "the task's" if setting.default is None else setting.default
     choices = f"; one of: {', '.join(setting.choices)}" if setting.choices else ""
     told = {"dest": setting.name, "default": SUPPRESS}
-    text = f"{text}{choices} (default: {default})"
+    text = f"{setting.help}{choices} (default: {default})"
     if setting.kind is bool:
-        parser.add_argument(f"--{option}", action="store_true", **told)
+        parser.add_argument(f"--{option}", action="store_true", help=text, **told)
         parser.add_argument(
             f"--no-{option}", dest=setting.name, action="store_false", help="the opposite", default=SUPPRESS
         )
