@@ -31,7 +31,7 @@ class RunsError(Exception):
 
 
 class Ensemble(NamedTuple):
-    """A finished ensemble. history: a row an evaluation; runs: a row a run, columns RUN_COLUMNS and more.
+    """A finished ensemble. history: one row per evaluation; runs: one row per run, columns RUN_COLUMNS and more.
 
     history.current_learning_rate: the learning rate at the evaluation, its decay included. history.at_end: whether it
     counts as the end.

@@ -1,4 +1,4 @@
-"""Archives of plain arrays, .npz without pickled objects."""
+"""Archives of plain arrays: .npz without pickled objects."""
 
 import io
 import zipfile
@@ -10,16 +10,16 @@ import numpy as np
 
 from experiments.evidence.files import write_whole
 
-# what zipfile and numpy raise for archives that are cut, garbled, encrypted or packed in another way
+# what zipfile and numpy raise for archives that are truncated, garbled, encrypted or packed in another way
 UNREADABLE = (OSError, ValueError, EOFError, RuntimeError, KeyError, zipfile.BadZipFile, zlib.error)
 
 
 class ArchiveError(ValueError):
-    """A file that is no .npz of plain arrays; the message is one line that names it."""
+    """The file is not an .npz of plain arrays; the message is one line that names it."""
 
 
 def read_npz(path: Path) -> Dict[str, np.ndarray]:
-    """The arrays of an .npz file. Raises ArchiveError for all else; NpzFile leaves much to find out later."""
+    """The arrays of an .npz file. Raises ArchiveError for anything else (NpzFile reads lazily, and fails late)."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -40,7 +40,7 @@ def parse_npz(content: bytes, name) -> Dict[str, np.ndarray]:
 
 def _array_name(member: str) -> str:
     if not member.endswith(".npy"):
-        raise ValueError(f"its member {member} is no array")
+        raise ValueError(f"its member {member} is not an array")
     return member[: -len(".npy")]
 
 
@@ -49,8 +49,8 @@ def _array(stored: bytes) -> np.ndarray:
 
 
 def write_npz(path: Path, arrays: Dict[str, np.ndarray]) -> None:
-    """Writes the arrays as one."""
-    # packed in memory first: a zip archive that meets a full disk complains once more when it is dropped
+    """Writes the arrays atomically."""
+    # packed in memory first: an open zip archive on a full disk raises a second error when it is discarded
     packed = io.BytesIO()
     np.savez(packed, **arrays)
     write_whole(path, packed.getvalue())

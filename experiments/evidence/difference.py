@@ -1,4 +1,4 @@
-"""How a run that was made again differs from its evidence."""
+"""How a run that was trained again differs from its evidence."""
 
 import io
 import json
@@ -41,7 +41,7 @@ def _of_history(there: bytes, here: bytes) -> List[str]:
 
 
 def _of_weights(members: Dict[str, bytes], path: Path) -> List[str]:
-    """path: the weights of the run that was made again."""
+    """path: the weights of the run that was trained again."""
     if DIGEST in members:
         same = members[DIGEST].decode().strip() == weights_digest(path)
         return [] if same else ["weights (by how much is not known: evidence has their SHA-256 alone)"]

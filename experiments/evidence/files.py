@@ -1,4 +1,4 @@
-"""Files written as one: there complete, or as they were before."""
+"""Atomic writes: whatever happens, a file is either complete or as it was before."""
 
 import json
 import os
@@ -6,12 +6,12 @@ from pathlib import Path
 
 
 def write_json(path: Path, value) -> None:
-    """JSON with sorted keys, written as one."""
+    """JSON with sorted keys, written atomically."""
     write_whole(path, (json.dumps(value, indent=1, sort_keys=True) + "\n").encode())
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file as one: it is there complete, or as it was before."""
+    """Writes a file atomically, by way of a temporary one beside it."""
     temporary = path.with_name(path.name + ".tmp")
     with open(str(temporary), "wb") as stream:
         stream.write(content)
@@ -25,7 +25,7 @@ def _flush(stream) -> None:
 
 
 def flush_folder(folder: Path) -> None:
-    """Has the names in a folder written to disk."""
+    """Flushes the names in a folder to disk."""
     handle = os.open(str(folder), os.O_RDONLY)
     try:
         os.fsync(handle)

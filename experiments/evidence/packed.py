@@ -1,8 +1,7 @@
 """Evidence: a finished run as one small file, evidence/<hash>.tar.xz, always the same bytes from the same run.
 
-It holds configuration, history, summary, provenance, every measure's table, and the weights at the end of training, or
-only their SHA-256. Whatever is drawn or judged can be made from it again; what it has not are checkpoints and the
-weights of the other evaluations.
+It holds configuration, history, summary, provenance, the table of every measure, and the weights at the end of training
+or only their SHA-256: everything that figures and verdicts need, without checkpoints and earlier weights.
 """
 
 import fcntl
@@ -27,24 +26,24 @@ SUFFIX = ".tar.xz"
 NEEDED = ("config.json", "history.csv", "summary.json", "provenance.json")
 MEMBER = re.compile(r"config\.json|summary\.json|provenance\.json|\w+\.csv|weights/\d+\.npz|weights\.sha256")
 DIGEST = "weights.sha256"
-TEMPORARY = ".unpacking"  # ends the name of a folder that is not whole yet
+TEMPORARY = ".unpacking"  # suffix of a folder that is not complete yet
 UNREADABLE = (OSError, EOFError, ValueError, lzma.LZMAError, tarfile.TarError)
 
 
 class EvidenceError(Exception):
-    """A file that is no evidence; the message is one line that names it."""
+    """A file that is not valid evidence; the message is one line that names it."""
 
 
 def evidence_path(folder: Path, run: str) -> Path:
-    """Where the evidence of a run stands, or would."""
+    """Where the evidence of a run is, or would be."""
     return Path(folder) / (run + SUFFIX)
 
 
 def pack(run: Path, folder: Path, weights: bool) -> Path:
-    """Packs a finished run's folder as it is now, as one file; returns its path.
+    """Packs the folder of a finished run, atomically; returns the file's path.
 
-    weights: whether those at the end are kept; else their SHA-256. Of several processes that pack the same run, the
-    last one packs what all have made. Raises OSError, and EvidenceError for weights that cannot be read.
+    weights: whether to keep those at the end, or only their SHA-256. Several processes may pack the same run: the last
+    one packs what all of them have made. Raises OSError, and EvidenceError for weights that cannot be read.
     """
     run, folder = Path(run), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -73,12 +72,12 @@ def _members(run: Path, weights: bool) -> Dict[str, bytes]:
 
 
 def saved_weights(run: Path) -> List[Path]:
-    """The files of weights in a run's folder, in the order of iterations."""
+    """The weight files in a run's folder, in the order of iterations."""
     return sorted((Path(run) / "weights").glob("*.npz"))
 
 
 def weights_digest(path: Path) -> str:
-    """SHA-256 of the arrays in a file of weights: of the numbers, not of how they are packed. Raises ArchiveError."""
+    """SHA-256 of the arrays in a weight file: of the numbers, not of how they are stored. Raises ArchiveError."""
     found = hashlib.sha256()
     for name, array in sorted(read_npz(path).items()):
         found.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
@@ -87,7 +86,7 @@ def weights_digest(path: Path) -> str:
 
 
 def packed(members: Dict[str, bytes]) -> bytes:
-    """{name: content} as an archive that depends on nothing else: no times, no owners, sorted."""
+    """{name: content} as an archive that depends on nothing else: sorted, without times or owners."""
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name in sorted(members):
@@ -98,10 +97,7 @@ def packed(members: Dict[str, bytes]) -> bytes:
 
 
 def read_evidence(path: Path) -> Dict[str, bytes]:
-    """{name: content} of a file of evidence, of which each is known to be whole and that of the run it is named by.
-
-    Raises EvidenceError.
-    """
+    """{name: content} of a file of evidence. Raises EvidenceError if it is damaged or not of the run in its name."""
     path = Path(path)
     try:
         members = _unpacked(path.read_bytes())
@@ -121,13 +117,13 @@ def _unpacked(content: bytes) -> Dict[str, bytes]:
     with tarfile.open(fileobj=io.BytesIO(lzma.decompress(content)), mode="r:") as archive:
         for entry in archive.getmembers():
             if not entry.isfile() or not MEMBER.fullmatch(entry.name):
-                raise ValueError(f"{entry.name!r} is no part of a run")
+                raise ValueError(f"{entry.name!r} does not belong to a run")
             members[entry.name] = archive.extractfile(entry).read()
     return members
 
 
 def unpack(members: Dict[str, bytes], run: Path) -> None:
-    """Makes a finished run's folder of `read_evidence`, as one. Raises OSError if the folder is there already."""
+    """Creates a finished run's folder from what `read_evidence` gives, atomically. Raises OSError if it exists."""
     temporary = run.with_name(run.name + TEMPORARY)
     shutil.rmtree(str(temporary), ignore_errors=True)
     for name, content in members.items():

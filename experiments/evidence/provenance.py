@@ -1,4 +1,4 @@
-"""When, where and with what a run was made; no comparison reads it."""
+"""When, where and with what a run was made; never compared."""
 
 import importlib
 import os
@@ -15,7 +15,7 @@ PACKAGES = ("tensorflow", "numpy", "scipy", "pandas")
 
 
 def session() -> dict:
-    """What this process is, for the provenance."""
+    """This process, for the provenance."""
     return {
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "host": socket.gethostname(),
@@ -35,7 +35,7 @@ def _processor() -> str:
 
 
 def commit_of(home: Path) -> str:
-    """The image's commit, or the checkout's, marked if the code that decides a run's numbers is not as committed."""
+    """The image's commit, or the checkout's, marked "-dirty" if code that decides a run's numbers differs from it."""
     if "BIOLHESS_COMMIT" in os.environ:
         return os.environ["BIOLHESS_COMMIT"]
     try:

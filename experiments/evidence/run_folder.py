@@ -1,16 +1,16 @@
-"""A run's folder: complete or absent, never half.
+"""The folder of an ensemble's runs: complete or absent, never half finished.
 
-While it is worked on, a run lives in `<hash>.partial/`, whose checkpoint.npz is replaced as one; finished, the folder
-is renamed to `<hash>/`. It then holds
+During training it is `<hash>.partial/`, with a checkpoint that is replaced atomically. When training ends it is renamed
+to `<hash>/`, which holds
 
-    config.json       what the results are a function of
-    history.csv       one row an evaluation and replica
+    config.json       everything that the results are a function of
+    history.csv       one row per evaluation and run
     weights/*.npz     W_x, W_h, w, c with the replica axis, at each evaluation
-    summary.json      one entry a replica
+    summary.json      one entry per run
     checkpoint.npz    the last state, optimizer included
-    provenance.json   when, where and with what it ran, a session at a time; no comparison reads it
+    provenance.json   when, where and with what it was trained, session by session; never compared
 
-Measures of experiments.measure are added beside these.
+The tables of experiments.measure are added to these.
 """
 
 import fcntl
@@ -30,11 +30,11 @@ from experiments.plan.config import Config, as_dict, config_hash
 
 
 class RunFolderError(Exception):
-    """The folder cannot be worked on; its message is one line for the user."""
+    """The folder cannot be used; the message is one line for the user."""
 
 
 class RunFolder:
-    """The folder of one configuration under `root`, locked against a second process while it is open."""
+    """The folder of one configuration in `root`, locked against other processes while it is open."""
 
     def __init__(self, root: Path, config: Config):
         self.config, self.root = config, Path(root)
@@ -45,13 +45,13 @@ class RunFolder:
 
     @property
     def complete(self) -> bool:
-        """Whether the run has been finished."""
+        """Whether training has ended."""
         return (self.final / "summary.json").is_file()
 
     def open(self, wait: bool = False) -> None:
-        """Makes the partial folder and locks it. If another process works on it, waits for that to end.
+        """Creates and locks the partial folder. If another process is using it, waits for that one to finish.
 
-        Raises RunFolderError if it cannot be made, or is worked on and `wait` is False.
+        Raises RunFolderError if the folder cannot be created, or is in use and `wait` is False.
         """
         try:
             (self.partial / "weights").mkdir(parents=True, exist_ok=True)
@@ -61,8 +61,8 @@ class RunFolder:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
-            raise RunFolderError(f"run {self.final} is being worked on by another process")
-        if self.complete:  # another process finished it between our look and our lock
+            raise RunFolderError(f"run {self.final} is being trained by another process")
+        if self.complete:  # another process finished it before we had the lock
             shutil.rmtree(str(self.partial), ignore_errors=True)
             return
         write_json(self.partial / "config.json", as_dict(self.config))
@@ -71,23 +71,23 @@ class RunFolder:
         self._note_time()
 
     def close(self) -> None:
-        """Gives the lock up."""
+        """Releases the lock."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
     def checkpoint(self) -> Optional[Dict[str, np.ndarray]]:
-        """The arrays last saved, or None. Raises RunFolderError if the file is damaged."""
+        """The arrays saved last, or None. Raises RunFolderError if the file is damaged."""
         path = self.partial / "checkpoint.npz"
         if not path.exists():
             return None
         try:
             return read_npz(path)
         except ArchiveError:
-            raise RunFolderError(f"checkpoint {path} is damaged; remove it, and the run begins again")
+            raise RunFolderError(f"checkpoint {path} is damaged; remove it to start the run again")
 
     def save_checkpoint(self, arrays: Dict[str, np.ndarray]) -> None:
-        """Replaces the checkpoint as one."""
+        """Replaces the checkpoint atomically."""
         write_npz(self.partial / "checkpoint.npz", arrays)
         self._note_time()
 
@@ -96,7 +96,7 @@ class RunFolder:
         write_npz(self.partial / "weights" / f"{iteration:06d}.npz", weights)
 
     def finish(self, history_csv: str, summary: List[dict]) -> None:
-        """Writes the results and renames the folder: from here on the run is complete."""
+        """Writes the results and renames the folder, which makes it complete."""
         write_whole(self.partial / "history.csv", history_csv.encode())
         write_json(self.partial / "summary.json", summary)
         self._note_time()

@@ -1,4 +1,4 @@
-"""What defines a run. Its hash names the run's folder: whatever changes a number is in here, and nothing else is."""
+"""What defines a run. Its hash names the run's folder: it covers all that changes a number, and nothing else."""
 
 import hashlib
 import json
@@ -14,15 +14,15 @@ from tasks import Task, get_task, task_parameters
 # Of the results: raised when models/, hessian/, experiments/train or what all rules or all tasks share (__init__.py,
 # _*.py) changes so that the same configuration gives other numbers. The modules of rules and tasks are in `source`.
 VERSION = 3
-FULL_BATCH = 0  # a batch_size that says: the whole training set at once
+FULL_BATCH = 0  # the batch_size that stands for the whole training set
 
 
 class ConfigError(ValueError):
-    """A configuration that cannot be run; its message is one line for the user."""
+    """A configuration that cannot be run; the message is one line for the user."""
 
 
-# One ensemble: the same task, rule and settings for every run, one for each seed and learning rate. parameters: all of
-# the task's. The settings between are those of experiments.plan.settings, which says what they are.
+# One ensemble: runs that share task, rule and settings, one for each seed and learning rate. parameters: all of the
+# task's. The fields between come from experiments.plan.settings, which documents them.
 Config = NamedTuple(
     "Config",
     [("task", str), ("rule", str), ("seeds", List[int]), ("learning_rates", List[float])]

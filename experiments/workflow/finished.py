@@ -1,4 +1,4 @@
-"""Which of a plan's runs are finished beforehand: those in the results folder, and those in evidence."""
+"""Which of a plan's runs are finished before it starts: those in the results folder and those in evidence."""
 
 import csv
 import os
@@ -11,18 +11,16 @@ from experiments.evidence.packed import TEMPORARY, EvidenceError, evidence_path,
 from experiments.measure.measures import get_measure
 from experiments.plan.experiment_file import Plan
 
-UNTIMED = "0 0\n"  # a marker, as job.sh leaves it, of what has not been run here
+UNTIMED = "0 0\n"  # a marker, as job.sh writes it, of a job that has not been run here
 
 
 def take_evidence(plan: Plan, results: Path, evidence: Optional[Path]) -> List[str]:
-    """Unpacks the evidence of the plan's runs that are not in the results folder, and marks what it holds as done.
+    """Unpacks the evidence of the plan's runs that are not in the results folder, and marks what it contains as done.
 
-    evidence: the folder with the files; None to use none.
-
-    Sets aside runs whose weights do not suffice for a measure that the plan asks for and nobody has taken. Returns one
-    line for each file that is not used and each run that is set aside: those runs are to be trained.
+    evidence: the folder of the files, or None. Sets aside runs that lack the weights for a measure still to be taken.
+    Returns one line for each file that is not used and each run that is set aside: those runs will be trained.
     """
-    for left in (results / "runs").glob(f"*{TEMPORARY}"):  # somebody was killed while unpacking
+    for left in (results / "runs").glob(f"*{TEMPORARY}"):  # left by a process that was killed while unpacking
         shutil.rmtree(str(left))
     measures = _measures(plan)
     lines = []
@@ -55,7 +53,7 @@ def _measures(plan: Plan) -> Dict[str, Set[str]]:
 
 
 def _take(results: Path, folder: Path, path: Path, measures: Set[str]) -> Optional[str]:
-    """Unpacks one run if its evidence is there and of use; returns why it is not of use."""
+    """Unpacks one run if there is evidence that can be used; returns why it cannot."""
     if not path.is_file():
         return None
     try:
@@ -87,7 +85,7 @@ def _set_aside_if_short(results: Path, folder: Path, measures: Set[str]) -> Opti
 
 
 def _out_of_reach(measures: Iterable[str], files: Set[str], history: List[str]) -> Optional[str]:
-    """A measure that is not among the files and whose weights are not either, if there is one."""
+    """A measure, if there is one, of which the files hold neither the table nor the weights that it needs."""
     iterations = sorted({int(row["iteration"]) for row in csv.DictReader(history)})
     for measure in sorted(measures):
         given = {f"{measure}.csv"} | ({"spectrum.csv"} if measure == "power_law" else set())
@@ -102,7 +100,7 @@ def _set_aside(folder: Path) -> None:
 
 
 def _mark(done: Path, names: List[str]) -> None:
-    """Leaves markers of one and the same time, lest one seem out of date beside another."""
+    """Writes markers with the same time, so that none seems older than another."""
     now = time.time_ns()
     for name in names:
         (done / name).write_text(UNTIMED)

@@ -1,4 +1,4 @@
-"""A results folder before its workflow starts: what the jobs read, what is finished already, and the folder's lock."""
+"""A results folder before its workflow starts: what the jobs will read, what is finished already, and the lock."""
 
 import fcntl
 import os
@@ -17,9 +17,11 @@ from experiments.workflow.sources import sources
 
 
 def prepare(plan: Plan, what: str, results: Path, evidence: Optional[Path]) -> List[str]:
-    """Writes into the results folder what jobs and figures read: configs/, plan.json, selection.json, and the runs that
-    are in `evidence`, a folder or None, to which finished ones are packed that are not in there yet. Returns one line
-    for whatever cannot be used or written there."""
+    """Writes into the results folder what jobs and figures read: configs/, plan.json and selection.json.
+
+    Takes finished runs from `evidence`, a folder or None, and packs those that it lacks. Returns one line for each file
+    that cannot be used, or for a folder that cannot be written.
+    """
     for folder in ("configs", "done", "logs", "running", "runs"):
         (results / folder).mkdir(parents=True, exist_ok=True)
     for name, config in plan.runs.items():
@@ -60,7 +62,7 @@ def _is_writable(folder: Path) -> bool:
 
 
 def markers(plan: Plan) -> Dict[str, List[str]]:
-    """{block: names of the files that say that its runs and measures are done}."""
+    """{block: names of the files that mark its runs and measures as done}."""
     found = {}
     for block, names in plan.blocks.items():
         found[block] = [f"done/{name}" for name in names]

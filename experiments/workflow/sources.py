@@ -1,6 +1,6 @@
-"""What figures, verdicts and report depend on beside the runs: code, published.json, the report's template.
+"""What figures, verdicts and report depend on apart from runs: code, published.json and the report's template.
 
-Snakemake makes them again when this changes; plan.json holds it.
+It goes into plan.json, and Snakemake makes them again when it changes.
 """
 
 import hashlib
@@ -17,10 +17,10 @@ PUBLISHED = HOME / "experiments" / "published.json"
 
 
 def sources(figures: Iterable[str]) -> dict:
-    """{"figures": {figure: ...}, "verdicts": ..., "report": ...}: hashes of all that decides what these look like.
+    """{"figures": {figure: ...}, "verdicts": ..., "report": ...}: hashes of everything that they depend on.
 
-    The claims that stand with a figure count as its own where its module reads claims at all; the report depends on
-    every module of figures/, for it has all their captions. Raises OSError, ValueError.
+    A figure whose module reads the claims depends on its own claims; the report depends on every module of figures/,
+    since it has all their captions. Raises OSError, ValueError.
     """
     published = json.loads(PUBLISHED.read_text(encoding="utf-8"))
     modules = [f"figures.{path.stem}" for path in (HOME / "figures").glob("*.py") if path.stem != "__init__"]

@@ -1,6 +1,6 @@
-"""Whether a workflow has anything to do, by a stamp of all that it had read and made when it last ended well.
+"""Whether a workflow has anything to do at all, by a stamp of everything it had read and made when it last succeeded.
 
-Only where nothing at all has changed is the stamp the same; what has to be made again is for Snakemake to say.
+If anything differs, it is for Snakemake to decide what has to be made again.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ STAMP = ".stamp"
 
 
 def stamp(results: Path, plan: Path, asked: Iterable[str], evidence: Optional[Path]) -> str:
-    """A hash of code and plan by content, of products and evidence by name, size and time, and of what was asked."""
+    """A hash of code and plan by content, of products and evidence by name, size and time, and of the request."""
     found = hashlib.sha256()
     for path in [*_code(), *filter(Path.is_file, [plan])]:
         found.update(f"{path} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
@@ -31,7 +31,7 @@ def stamp(results: Path, plan: Path, asked: Iterable[str], evidence: Optional[Pa
 
 
 def _code() -> Iterator[Path]:
-    """Every file of the code but data."""
+    """Every file of the code, without data."""
     for folder in CODE:
         for path in sorted((HOME / folder).rglob("*")):
             if path.is_file() and "data" not in path.parts and "__pycache__" not in path.parts:
@@ -39,11 +39,11 @@ def _code() -> Iterator[Path]:
 
 
 def is_unchanged(results: Path, now: str) -> bool:
-    """Whether that is the stamp that the results folder has."""
+    """Whether the results folder has that stamp."""
     path = results / STAMP
     return path.is_file() and path.read_text() == now
 
 
 def write_stamp(results: Path, now: str) -> None:
-    """Leaves the stamp in the results folder, which has just been completed."""
+    """Writes the stamp into the results folder, which has just been completed."""
     write_whole(results / STAMP, now.encode())

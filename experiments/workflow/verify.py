@@ -1,11 +1,11 @@
-"""Makes runs of evidence/ anew and says of each whether its history and its weights at the end are the same bits.
+"""Trains runs of evidence/ again, from scratch, and compares their history and final weights bit by bit.
 
     ./run_all.sh verify                                 the shortest of each task and rule
     ./run_all.sh verify --runs 3 --task delayed_match   that many in all, the shortest of each rule first
 
-The runs are trained from scratch in results/verify/, by the workflow: the same command resumes what was interrupted;
-remove the folder to make them all again. On another type of processor the bits differ: then it says how far apart they
-are, as the largest relative difference in each column of the history and in the weights.
+They are trained in results/verify/. The same command resumes what was interrupted; remove that folder to train all of
+them again. Another type of processor gives other bits: then the largest difference in each column of the history and in
+the weights is shown, relative to the largest number there.
 """
 
 import json
@@ -29,7 +29,7 @@ from tasks import known_tasks
 
 
 class Packed(NamedTuple):
-    """A file of evidence that can be verified, and the core-seconds and steps of its training, as far as known."""
+    """A file of evidence that can be verified. length: core-seconds, 0 where never timed, and steps of its training."""
 
     path: Path
     config: Config
@@ -37,7 +37,7 @@ class Packed(NamedTuple):
 
 
 def verifiable(folder: Path, tasks: List[str]) -> Tuple[List[Packed], List[str]]:
-    """The evidence on these tasks; and a line for each file that is damaged, or made by other code than the present."""
+    """The evidence on these tasks, and one line for each file that is damaged or was made by other code."""
     costs = json.loads(COSTS.read_text()) if COSTS.exists() else {}
     found, lines = [], []
     for path in sorted(folder.glob(f"*{SUFFIX}")):
@@ -53,7 +53,7 @@ def verifiable(folder: Path, tasks: List[str]) -> Tuple[List[Packed], List[str]]
 
 
 def chosen(found: List[Packed], runs: Optional[int]) -> Dict[str, Packed]:
-    """{hash: evidence}: the shortest of each task and rule, then the second of each, ...: that many, or one of each."""
+    """{hash: evidence}: the shortest of each task and rule, then the second shortest; `runs` in all, or one of each."""
     ranked, seen = [], {}
     for packed in sorted(found, key=lambda packed: (packed.length, packed.path.name)):
         group = (packed.config.task, packed.config.rule)
@@ -83,7 +83,7 @@ def parser() -> OneLineParser:
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
-    """Exit codes: 0 all are the same bits, 1 some are not or could not be made, 2 bad input, 130 and 143 stopped."""
+    """Exit codes: 0 all bits are the same, 1 some differ or a run failed, 2 bad input, 130 and 143 stopped."""
     p = parser()
     given = p.parse_args(arguments)
     for name, value in (("runs", given.runs), ("cores", given.cores)):
@@ -96,7 +96,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     for line in lines:
         print(f"{p.prog}: {line}", file=sys.stderr)
     if not found:
-        p.error(f"{EVIDENCE} has no evidence of the present code on {', '.join(given.task)}")
+        p.error(f"{EVIDENCE} has no evidence, made by the present code, on {', '.join(given.task)}")
     picked = chosen(found, given.runs)
     results = HOME / "results" / "verify"
     results.mkdir(parents=True, exist_ok=True)
@@ -110,14 +110,16 @@ def main(arguments: Optional[List[str]] = None) -> int:
 
 
 def report(picked: Dict[str, Packed], results: Path) -> int:
-    """Prints one line per run, sorted, and how the machines differ if they do; returns the exit code."""
+    """Prints one line per ensemble, sorted, and how the machines differ if they do; returns the exit code."""
     names, same, machines = run_names({run: packed.config for run, packed in picked.items()}), True, set()
     failed = failures(results)
     for run in sorted(picked, key=names.get):
         folder = results / "runs" / run
         if not (folder / "summary.json").is_file():
             same = False
-            print(f"{names[run]}: not made; " + next((line for line in failed if run in line), "no reason known"))
+            print(
+                f"{names[run]}: not trained; " + next((line for line in failed if run in line), "for no known reason")
+            )
             continue
         members = read_evidence(picked[run].path)
         found = difference(members, folder)

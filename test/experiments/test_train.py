@@ -142,7 +142,7 @@ def test_a_run_in_progress_is_not_disturbed(small, tmp_path):
         assert process.poll() is None
         time.sleep(0.01)
     code, _, err = train(*SMALL, output=tmp_path)
-    assert code == 2 and "being worked on by another process" in err and len(err.splitlines()) == 1
+    assert code == 2 and "being trained by another process" in err and len(err.splitlines()) == 1
     process.communicate()
     assert process.returncode == 0
 
