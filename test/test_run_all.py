@@ -251,3 +251,9 @@ def test_workflow_is_given_what_makes_it_repeat(installable):
 def test_unreadable_cpuinfo_is_one_line(checkout):
     (checkout.parent / "cpuinfo").unlink()
     refused(run_all(checkout), "AVX")
+
+
+def test_verify_is_a_command_of_its_own(checkout):
+    make_complete(checkout)
+    done = run_all(checkout, "verify", "--runs", "2")
+    assert done.stdout == "ran: -m experiments.workflow.verify --runs 2\n"
