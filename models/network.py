@@ -13,6 +13,7 @@ from models.cells import Cell, connections
 from models.initialisation import Weights
 from models.losses import l2_penalty
 from models.recurrence import Recurrence
+from models.twice_differentiable import twice_differentiable_rates
 
 
 class Network(NamedTuple):
@@ -46,8 +47,8 @@ class Losses(NamedTuple):
 def plain_loss(network: Network, weights: Weights, batch: Batch) -> Losses:
     """The loss as a plain graph: exact gradients of any order."""
     W_h = connections(network.cell, weights.W_h)
-    recurrence = Recurrence(network.cell, batch.x, weights.W_x, W_h)
-    rates = stack_time([recurrence.f(t) for t in network.supervised_steps])
+    found = twice_differentiable_rates(Recurrence(network.cell, batch.x, weights.W_x, W_h))
+    rates = stack_time([found[t - 1] for t in network.supervised_steps])
     return _losses(network, weights, W_h, product(rates, weights.w) + weights.c, batch)
 
 

@@ -41,7 +41,10 @@ class Recurrence:
         self.cell, self.W_x, self.W_h = cell, W_x, W_h
         self.steps = x.shape[1].value
         self.x = merge_time(x)
-        self._rates = unroll(cell, split_time(product(self.x, W_x), self.steps), W_h)
+        self.drives = split_time(product(self.x, W_x), self.steps)
+        self._rates = unroll(cell, self.drives, W_h)
+        self._psi = [psi(f) for f in self._rates]
+        self.adaptive = None if cell.adaptive is None else adaptive_mask(cell, W_h.dtype)
         between_units, self._own_weights = W_h, None
         if cell.self_connections:
             between_units, self._own_weights = without_diagonal(W_h), tf.matrix_diag_part(W_h)[:, tf.newaxis]
@@ -53,7 +56,7 @@ class Recurrence:
 
     def psi(self, *steps: int) -> tf.Tensor:
         """Derivative of the rates, in the same shape: 1 where h_t - a b_t > 0, else 0."""
-        return psi(self.f(*steps))
+        return self._psi[steps[0] - 1] if len(steps) == 1 else psi(self.f(*steps))
 
     def inputs(self) -> List[tf.Tensor]:
         """x_0 .. x_{T-1}, each [R or 1, B, N_in]."""
@@ -77,7 +80,7 @@ class Recurrence:
         delta = total(at_state, scaled(alpha, later.delta))
         if adaptive is None:
             return Adjoint(delta)
-        at_threshold = masked(-adaptive_mask(self.cell, self.W_h.dtype), at_state)
+        at_threshold = masked(-self.adaptive, at_state)
         return Adjoint(delta, total(at_threshold, scaled(beta, later.gamma)))
 
     def _to_itself(self, delta: MaybeZero) -> MaybeZero:
