@@ -12,6 +12,8 @@ import pytest
 
 from experiments.plan.config import ConfigError, as_dict, from_dict, make_config
 from experiments.plan.source import imported, syntax
+from experiments.workflow.sources import READER, sources
+from figures import known_figures
 
 HOME = Path(__file__).resolve().parents[2]
 PYTHONS = sorted((Path.home() / ".pyenv" / "versions").glob("3.*/bin/python"))
@@ -166,3 +168,13 @@ def test_imports_are_followed_through_the_named_packages(tmp_path, monkeypatch):
         (tmp_path / path).write_text(text)
     assert imported(["a.one"], ["a"]) == ["a", "a.deep.three", "a.four", "a.one", "a.two"]
     assert imported(["a.one"], ["a", "b"])[-3:] == ["a.two", "a.unrelated", "b.other"]
+
+
+def test_what_reads_claims_depends_on_them():
+    """experiments.workflow.sources knows by which import a figure comes to read published.json."""
+    assert "def read_published" in HOME.joinpath(*READER.split(".")).with_suffix(".py").read_text()
+    found = sources(known_figures())
+    assert set(found["figures"]) == set(known_figures())
+    hashes, claims = found["figures"]["table1"]
+    assert READER in hashes and claims
+    assert found["figures"]["figure3"][1] == []
