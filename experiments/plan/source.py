@@ -34,6 +34,11 @@ def imported(modules: Iterable[str], packages: Iterable[str]) -> List[str]:
     return sorted(found)
 
 
+def names_file(module: str, file: str) -> bool:
+    """Whether the code of a module, not a comment or docstring in it, has the name of a file as a string."""
+    return f"Constant({ascii(file)})" in syntax(_text(module))
+
+
 def syntax(text: str) -> str:
     """The syntax tree of a source text as one line, the same under every version of Python.
 

@@ -9,32 +9,32 @@ from pathlib import Path
 from typing import Iterable
 
 from experiments import HOME
-from experiments.plan.source import source_hashes
+from experiments.plan.source import names_file, source_hashes
 
 PACKAGES = ("figures", "experiments")
-READER = "figures.verdicts"  # the module with read_published: whoever imports it may depend on the claims
 PUBLISHED = HOME / "experiments" / "published.json"
 
 
 def sources(figures: Iterable[str]) -> dict:
     """{"figures": {figure: ...}, "verdicts": ..., "report": ...}: hashes of everything that they depend on.
 
-    A figure whose module reads the claims depends on its own claims; the report depends on every module of figures/,
-    since it has all their captions. Raises OSError, ValueError.
+    A figure whose code names published.json depends on its own claims there; the report depends on every module of
+    figures/, since it has all their captions. Raises OSError, ValueError.
     """
     published = json.loads(PUBLISHED.read_text(encoding="utf-8"))
     modules = [f"figures.{path.stem}" for path in (HOME / "figures").glob("*.py") if path.stem != "__init__"]
     templates = {path.name: _hash(path) for path in sorted((HOME / "figures").glob("*.j2"))}
     return {
         "figures": {name: _figure(name, published["claims"]) for name in figures},
-        "verdicts": [source_hashes([READER, "figures.summaries"], PACKAGES), published],
+        "verdicts": [source_hashes(["figures.verdicts", "figures.summaries"], PACKAGES), published],
         "report": [source_hashes(modules, PACKAGES), templates, published],
     }
 
 
 def _figure(name: str, claims: list) -> list:
     hashes = source_hashes([f"figures.{name}"], PACKAGES)
-    return [hashes, [claim for claim in claims if claim.get("figure") == name] if READER in hashes else []]
+    reads_claims = any(names_file(module, PUBLISHED.name) for module in hashes)
+    return [hashes, [claim for claim in claims if claim.get("figure") == name] if reads_claims else []]
 
 
 def _hash(path: Path) -> str:
