@@ -11,9 +11,8 @@ from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from hessian.operator import dense
 
-TOLERANCE = (
-    1e-2  # on |Hv - mu v| / |mu|, as for the leading eigenvalue; the eigenvalue's error is of second order in it
-)
+TOLERANCE = 1e-2  # on |Hv - mu v| / |mu|, as for the leading eigenvalue, whose error is of second order in it
+SETTLED = 1e-6  # on the eigenvalue; paper, A.1
 MAX_ITERATIONS = 500
 ROUNDING = 32  # units in the last place of the largest eigenvalue, below which a product is rounding
 
@@ -23,14 +22,16 @@ class Eigenpairs(NamedTuple):
 
     eigenvalues [k], signed. eigenvectors [n, k], columns of unit length. residuals [k]: |Hv - mu v| / |mu| by a product
     with each vector. converged [k]: a residual of at most the tolerance, or |Hv - mu v| within the products' rounding,
-    ROUNDING units in the last place of the largest eigenvalue (where mu is as good as zero). What ARPACK could not find
-    is NaN, not converged. iterations: of the block; steps, one product each, of ARPACK. products: with a vector, all
+    ROUNDING units in the last place of the largest eigenvalue (where mu is as good as zero). settled [k]: the paper's
+    own criterion, that a further product moves the eigenvalue, from |mu| to |Hv|, by at most SETTLED, or by what is
+    within the same rounding. What ARPACK could not find is NaN, neither settled nor converged. iterations: of the block; steps, one product each, of ARPACK. products: with a vector, all
     that were used.
     """
 
     eigenvalues: np.ndarray
     eigenvectors: np.ndarray
     residuals: np.ndarray
+    settled: np.ndarray
     converged: np.ndarray
     iterations: int
     products: int
@@ -178,10 +179,12 @@ def _judged(values, vectors, products, search, rounding) -> Eigenpairs:
     values, vectors = values[: search.k], vectors[:, : search.k]
     off = np.linalg.norm(products[:, : search.k] - vectors * values, axis=0)
     magnitudes = np.abs(values)
+    moved = np.abs(np.linalg.norm(products[:, : search.k], axis=0) - magnitudes)
+    settled = moved <= np.maximum(SETTLED, rounding * magnitudes.max())
     with np.errstate(divide="ignore"):
         residuals = np.where(off == 0, 0, off / np.where(off == 0, 1, magnitudes))
     converged = off <= np.maximum(search.tolerance * magnitudes, rounding * magnitudes.max())
-    return Eigenpairs(values, vectors, residuals, converged, 0, 0)
+    return Eigenpairs(values, vectors, residuals, settled, converged, 0, 0)
 
 
 def _filled(found: Optional[Eigenpairs], operator, search) -> Eigenpairs:
@@ -192,10 +195,11 @@ def _filled(found: Optional[Eigenpairs], operator, search) -> Eigenpairs:
         np.full((size, missing), np.nan),
         np.full(missing, np.nan),
         np.zeros(missing, bool),
+        np.zeros(missing, bool),
         0,
         0,
     )
     if found is None:
         return nothing
-    joined = [np.concatenate(parts, axis=-1) for parts in zip(found[:4], nothing[:4])]
+    joined = [np.concatenate(parts, axis=-1) for parts in zip(found[:5], nothing[:5])]
     return Eigenpairs(*joined, 0, 0)

@@ -104,6 +104,15 @@ def test_more_eigenpairs_than_the_rank(method, dtype, accuracy):
     assert np.all(found.converged)
 
 
+def test_settled_asks_whether_another_product_moves_the_eigenvalue():
+    operator = diagonal(1 + 0.001 * np.arange(300))
+    coarse = top_eigenpairs(operator, 10, "qr", max_iterations=2, tolerance=0.5)
+    assert np.all(coarse.converged) and not np.any(coarse.settled)
+    products = np.stack([operator.matvec(vector) for vector in coarse.eigenvectors.T])
+    assert np.all(np.linalg.norm(products, axis=1) - coarse.eigenvalues > 1e-6)
+    assert np.all(top_eigenpairs(operator, 10, "dense").settled)
+
+
 def test_too_few_iterations_are_not_called_converged():
     operator = diagonal(1 + 0.001 * np.arange(300))
     block = top_eigenpairs(operator, 10, "qr", max_iterations=2, tolerance=1e-6)

@@ -10,8 +10,8 @@ EIGENVALUES = 200  # the appendix's top 200
 
 
 def table(run: SavedRun, every: int, note: Note) -> pd.DataFrame:
-    """seed, learning_rate, rank, eigenvalue, residual, converged, at each run's last evaluation; and asymmetry, one
-    per run (_asymmetry)."""
+    """seed, learning_rate, rank, eigenvalue, residual, settled, converged, at each run's last evaluation; and
+    asymmetry, one per run (_asymmetry)."""
     from experiments.measure.curvature import spectrum as leading_part
 
     rows = []
@@ -24,10 +24,10 @@ def table(run: SavedRun, every: int, note: Note) -> pd.DataFrame:
 
         pairs = leading_part(operator, min(EIGENVALUES, operator.shape[0] - masked), products)
         own = dict(run.key(evaluation), asymmetry=_asymmetry(operator, run.key(evaluation)["seed"]))
-        for rank, values in enumerate(zip(pairs.eigenvalues, pairs.residuals, pairs.converged), 1):
-            found = dict(zip(("eigenvalue", "residual", "converged"), values))
+        for rank, values in enumerate(zip(pairs.eigenvalues, pairs.residuals, pairs.settled, pairs.converged), 1):
+            found = dict(zip(("eigenvalue", "residual", "settled", "converged"), values))
             rows.append(dict(own, rank=rank, **found))
-    columns = ["seed", "learning_rate", "rank", "eigenvalue", "residual", "converged", "asymmetry"]
+    columns = ["seed", "learning_rate", "rank", "eigenvalue", "residual", "settled", "converged", "asymmetry"]
     return pd.DataFrame(rows, columns=columns)
 
 
