@@ -110,8 +110,8 @@ def compare_ensemble(task: str, size: int, repeats: int) -> None:
     rates = np.full(size, 1e-6, np.float32)
     times = in_turns(repeats, lambda: many.train(batches, rates), lambda: one.train(batch, rates[:1]))
     report(f"{task}, {size} single steps", size * times[:, 1], "their ensemble's step", times[:, 0])
-    for name, most in (("eigenvalues", many.power_iterations), (f"x {EQUAL} products", EQUAL)):
-        many.power_iterations = one.power_iterations = most
+    for name, most in (("eigenvalues", many.measures.max_products), (f"x {EQUAL} products", EQUAL)):
+        many.measures.max_products = one.measures.max_products = most
         together, alone = [], []
         for _ in range(max(2, repeats // 50)):
             together.append(milliseconds(lambda: many.curvature(batches, range(size))))
@@ -123,7 +123,7 @@ def eigenvalue_alone(many: Ensemble, one: Ensemble, batches: Example, replica: i
     """Milliseconds for the leading eigenvalue of one replica of `many`, in the graph of `one`."""
     part = slice(replica, replica + 1)
     one.restore([array[part] for array in many.state()])
-    one.directions = many.directions[part]
+    one.measures.directions = many.measures.directions[part]
     batch = Example(*[array[part] for array in batches])
     return milliseconds(lambda: one.curvature(batch, [0]))
 

@@ -24,8 +24,8 @@ class Eigenpairs(NamedTuple):
     with each vector. converged [k]: a residual of at most the tolerance, or |Hv - mu v| within the products' rounding,
     ROUNDING units in the last place of the largest eigenvalue (where mu is as good as zero). settled [k]: the paper's
     own criterion, that a further product moves the eigenvalue, from |mu| to |Hv|, by at most SETTLED, or by what is
-    within the same rounding. What ARPACK could not find is NaN, neither settled nor converged. iterations: of the block; steps, one product each, of ARPACK. products: with a vector, all
-    that were used.
+    within the same rounding. What ARPACK could not find is NaN, neither settled nor converged.
+    iterations: of the block; steps, one product each, of ARPACK. products: with a vector, all that were used.
     """
 
     eigenvalues: np.ndarray

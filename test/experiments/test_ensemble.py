@@ -95,7 +95,7 @@ def test_rules_share_their_random_numbers(task):
             batches = [data.batch(i, config.batch_size or None) for i in (0, 500)]
             sets = [next(iter(data.sets[name]())) for name in sorted(data.sets)]
             examples = [array for example in batches + sets for array in example]
-            found.append(list(ensemble.weights()) + [ensemble.directions] + examples)
+            found.append(list(ensemble.weights()) + [ensemble.measures.directions] + examples)
     assert all(np.array_equal(one, other) for one, other in zip(*found))
 
 
