@@ -73,7 +73,7 @@ or uv, or name one in PYTHON37"
     fi
     [[ $wish != 1 ]] || fail "$obstacle"
   fi
-  venv=.venv-tf2 requirements=requirements-tf2.txt megabytes=700
+  venv=.venv-tf2 requirements=requirements-tf2.txt megabytes=500
   is_complete || base=$(find_python "${PYTHON_TF2:-}" 3.12 3.13 3.11) ||
     fail "${obstacle:+$obstacle; }for TensorFlow 2, no Python 3.11 to 3.13 found: install one with pyenv or uv, \
 or name one in PYTHON_TF2"
