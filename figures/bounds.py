@@ -20,9 +20,9 @@ from figures.curves import (
     styles_of,
 )
 from figures.labels import rule_label, rule_order, truncated_steps
-from figures.measures import bound_products, step_lengths
 from figures.runs import KEY, Results, histories, measures, with_rules
 from figures.style import panels, rule_style, task_columns
+from figures.theorem import bound_products, step_lengths
 
 ROLES = ("main", "measured")
 TITLE = "Theorem 1's bounds over the eigenvalue curves"

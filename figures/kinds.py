@@ -1,63 +1,30 @@
-"""The statistic of each kind of claim: groups of runs in; effect, interval and test out.
+"""The statistic of each kind of claim about differences: groups of runs in; effect, interval and test out.
 
 Each function takes (groups, claim, settings, random), claim and settings as in published.json, and gives what it adds
-to the claim's row: effect_name, effect, its interval (low, high), test, detail, and what figures.verdicts judges by:
-either a test's p, with `negligible`, the margin around no effect, or a band (band_low, band_high) that the interval is
-held to, with or without a test.
+to the claim's row: effect_name, effect, its 95 % interval (low, high), the margin around no effect within which it is
+negligible, test, p, and a detail. figures.values has the kinds that hold runs to a number, KINDS has all.
 """
 
-from typing import Callable, Dict, List, NamedTuple
+from typing import Callable, Dict, List
 
 import numpy as np
 import pandas as pd
 
-from figures import statistics
-from figures.measures import LOGARITHMIC, curvature_and_gap, finite
+from figures import statistics, values
+from figures.bootstrap import interval
+from figures.groups import Group
+from figures.measures import curvature_and_gap, finite, is_logarithmic
 from figures.runs import KEY
 
 
-class Group(NamedTuple):
-    """One group of a claim. values: the finite ones; table: all runs of role, task and rule, with `value`."""
-
-    label: str
-    values: np.ndarray
-    table: pd.DataFrame
-
-    @property
-    def diverged(self) -> int:
-        """How many runs diverged; they have no value."""
-        return int((self.table.status == "diverged").sum())
-
-    @property
-    def runs(self) -> set:
-        """Which runs these are, as (run, seed, learning rate)."""
-        return set(self.table[KEY].itertuples(index=False, name=None))
-
-    @property
-    def capped(self) -> int:
-        """How many of those with a value ended at their cap of iterations without being stable."""
-        return len(finite(self.table.value[self.table.status == "capped"]))
-
-
-def performances(group: Group, performance: str) -> np.ndarray:
-    """End training performances of the runs that did not diverge; the logarithms of errors."""
-    ended = group.table[group.table.status != "diverged"]
-    kept = finite(pd.to_numeric(ended.end_training_performance, errors="coerce"))
-    return np.log(kept[kept > 0]) if performance == "mean_squared_error" else kept
-
-
-def comparable_margin(performance: str, settings: dict) -> float:
-    """How far apart mean performances, in the units of `performances`, are still comparable."""
-    margin = settings["comparable"][performance]
-    return np.log(margin) if performance == "mean_squared_error" else margin
-
-
-def _greater(groups, claim, settings, random):
-    if groups[0].runs == groups[1].runs:  # two measures of the same runs are not independent samples
+def greater(groups: List[Group], claim: dict, settings: dict, random: np.random.RandomState) -> dict:
+    """The first group's values exceed the second's: rank-sum test, or signed ranks if they are of the same runs."""
+    if groups[0].runs == groups[1].runs:
         return _greater_in_pairs(groups, claim, settings, random)
-    first, second = groups[0].values, groups[1].values
-    low, high = statistics.interval(statistics.dominance, [first, second], random)
-    pairs = _pairs(groups[0], groups[1], ["seed"], claim["measure"] in LOGARITHMIC)
+    first, second = groups[0].ranked, groups[1].ranked
+    low, high = interval(statistics.dominance, [first, second], random, settings["bootstrap_draws"])
+    pairs = _pairs(groups[0], groups[1], ["seed"], is_logarithmic(claim["measure"]))
+    survivors = [group.values for group in groups[:2]]
     return {
         "effect_name": "rank-biserial correlation",
         "effect": float(statistics.dominance(first, second)),
@@ -65,40 +32,59 @@ def _greater(groups, claim, settings, random):
         "high": high,
         "test": "Mann-Whitney U",
         "p": statistics.rank_sum_p(first, second),
-        "negligible": settings["negligible"]["greater"],
         "detail": f"Wilcoxon over {len(pairs)} pairs: p = {statistics.paired_p(pairs):.3g}" if len(pairs) else "",
+        "survivors": _among_survivors(*survivors) if len(first) + len(second) > sum(map(len, survivors)) else "",
     }
 
 
+def smaller(groups: List[Group], claim: dict, settings: dict, random: np.random.RandomState) -> dict:
+    """The first group's values are below the second's: `greater` the other way round."""
+    return greater(groups[::-1], claim, settings, random)
+
+
+def _among_survivors(first: np.ndarray, second: np.ndarray) -> str:
+    effect, p = statistics.dominance(first, second), statistics.rank_sum_p(first, second)
+    return f"among the {len(first)} and {len(second)} runs that did not diverge: {effect:.3g}, p = {p:.3g}"
+
+
 def _greater_in_pairs(groups, claim, settings, random):
-    pairs = _pairs(groups[0], groups[1], KEY, claim["measure"] in LOGARITHMIC)
-    low, high = statistics.interval(statistics.paired_dominance, [pairs], random)
+    pairs = _pairs(groups[0], groups[1], KEY, is_logarithmic(claim["measure"]))
+    low, high = interval(statistics.paired_dominance, [pairs], random, settings["bootstrap_draws"])
     return {
         "effect_name": "rank-biserial correlation of pairs",
-        "effect": float(statistics.paired_dominance(pairs)),
+        "effect": float(statistics.paired_dominance(pairs)) if len(pairs) else np.nan,
         "low": low,
         "high": high,
         "test": "Wilcoxon signed rank",
         "p": statistics.paired_p(pairs),
-        "negligible": settings["negligible"]["greater"],
         "detail": f"paired: two measures of the same {len(pairs)} runs",
     }
 
 
 def _pairs(first: Group, second: Group, on: List[str], logarithmic: bool) -> np.ndarray:
-    """First minus second over what both have of `on`, such as seeds; none where that is not one run of each."""
-    sides = [group.table.dropna(subset=["value"]).set_index(on).value.astype(float) for group in (first, second)]
-    if not all(side.index.is_unique for side in sides):
+    """First minus second over what both have of `on`, such as seeds; none where that is not one run of each.
+
+    A diverged run has its worst value; two of them do not differ.
+    """
+    sides = []
+    for group in (first, second):
+        value = group.table.value.astype(float)
+        value = value.mask(value.isna() & (group.table.status == "diverged"), group.worst)
+        sides.append(value.groupby([group.table[name] for name in on]).agg(["size", "first"]).dropna())
+    if any((side["size"] > 1).any() for side in sides):
         return np.array([])
-    together = pd.concat(sides, axis=1, join="inner").values
+    together = pd.concat([side["first"] for side in sides], axis=1, join="inner").values.astype(float)
     if logarithmic:
         together = np.log(together[(together > 0).all(axis=1)])
-    return together[:, 0] - together[:, 1]
+    same = together[:, 0] == together[:, 1]
+    with np.errstate(invalid="ignore"):
+        return np.where(same, 0.0, together[:, 0] - together[:, 1])
 
 
-def _more_variable(groups, claim, settings, random):
+def more_variable(groups: List[Group], claim: dict, settings: dict, random: np.random.RandomState) -> dict:
+    """The first group's values spread more than the second's, among the runs that did not diverge."""
     first, second = groups[0].values, groups[1].values
-    low, high = statistics.interval(statistics.log_sd_ratio, [first, second], random)
+    low, high = interval(statistics.log_sd_ratio, [first, second], random, settings["bootstrap_draws"])
     return {
         "effect_name": "log ratio of standard deviations",
         "effect": float(statistics.log_sd_ratio(first, second)),
@@ -106,7 +92,6 @@ def _more_variable(groups, claim, settings, random):
         "high": high,
         "test": "Brown-Forsythe",
         "p": statistics.brown_forsythe_p(first, second),
-        "negligible": float(np.log(settings["negligible"]["more_variable"])),
         "detail": "; ".join(_other_spreads(groups)),
     }
 
@@ -123,12 +108,14 @@ def _other_spreads(groups: List[Group]) -> List[str]:
     return said
 
 
-def _correlates(groups, claim, settings, random):
-    points = [curvature_and_gap(group.table) for group in groups]
-    pooled = np.concatenate(points)
-    found = statistics.correlations(pooled[:, 0], pooled[:, 1])
-    low, high = statistics.interval(statistics.rank_correlation, [pooled], random)
-    within = [_within(group, own) for group, own in zip(groups, points)] if len(groups) > 1 else []
+def correlates(groups: List[Group], claim: dict, settings: dict, random: np.random.RandomState) -> dict:
+    """Gap and eigenvalue correlate over the runs of all groups together.
+
+    Diverged runs have neither; to count them as the worst of both would make a correlation by itself.
+    """
+    points = np.concatenate([curvature_and_gap(group.table) for group in groups])
+    found = statistics.correlations(points[:, 0], points[:, 1])
+    low, high = interval(statistics.rank_correlation, [points], random, settings["bootstrap_draws"])
     return {
         "effect_name": "Spearman's r",
         "effect": found["spearman"],
@@ -136,152 +123,75 @@ def _correlates(groups, claim, settings, random):
         "high": high,
         "test": "Spearman and Pearson (log eigenvalue), the larger p",
         "p": max(found["spearman_p"], found["pearson_p"]),
-        "negligible": settings["negligible"]["correlates"],
-        "detail": "; ".join([f"n = {len(pooled)}, Pearson's r = {found['pearson']:.3g}", *within]),
+        "detail": f"n = {len(points)}, Pearson's r = {found['pearson']:.3g}",
     }
 
 
-def _within(group: Group, points: np.ndarray) -> str:
-    found = statistics.correlations(points[:, 0], points[:, 1])
-    return f"within {group.label}: r = {found['spearman']:.3g}, p = {found['spearman_p']:.3g}"
+def correlates_within(groups: List[Group], claim: dict, settings: dict, random: np.random.RandomState) -> dict:
+    """Gap and eigenvalue correlate within each rule and learning rate: permutation stratified by them.
 
-
-def _similar(groups, claim, settings, random):
-    logs = [np.log(group.values[group.values > 0]) for group in groups]
-    if min(len(log) for log in logs) < 2:
-        return {"detail": "a group has no positive eigenvalues"}
-    margin = float(np.log(settings["similar_factor"]))
-    low, high = statistics.interval(statistics.mean_difference, logs[:2], random)
-    nearer = statistics.interval(_nearer, logs, random)
+    A seed's runs, which share initial weights and noise under all of them, are permuted together; a seed that lacks one
+    is left out.
+    """
+    points = _by_seed_and_stratum(groups)
+    enough = len(points) > 2
+    low, high = np.nan, np.nan
+    if enough:
+        low, high = interval(statistics.stratified_rank_correlation, [points], random, settings["bootstrap_draws"])
     return {
-        "effect_name": "log ratio of geometric means",
-        "effect": float(statistics.mean_difference(*logs[:2])),
+        "effect_name": "correlation of ranks within rules",
+        "effect": float(statistics.stratified_rank_correlation(points)) if enough else np.nan,
         "low": low,
         "high": high,
-        "test": f"equivalence within a factor of {settings['similar_factor']:g} (two one-sided Welch t tests)",
-        "p": statistics.equivalence_p(logs[0], logs[1], margin),
-        "band_low": -margin,
-        "band_high": margin,
-        "nearer_low": nearer[0],
-        "nearer_high": nearer[1],
-        "detail": f"nearer to {groups[1].label} than to {groups[2].label} by {_nearer(*logs):.3g}"
-        f" [{nearer[0]:.3g}, {nearer[1]:.3g}] in log eigenvalue",
+        "test": f"{settings['permutations']} permutations of seeds, stratified",
+        "p": statistics.stratified_permutation_p(points, random, settings["permutations"]) if enough else np.nan,
+        "detail": f"{points.shape[0]} seeds with a run in each of {points.shape[1]} strata",
     }
 
 
-def _nearer(first: np.ndarray, second: np.ndarray, third: np.ndarray) -> np.ndarray:
-    """By how much the first's mean is nearer to the second's than to the third's."""
-    return np.abs(statistics.mean_difference(first, third)) - np.abs(statistics.mean_difference(first, second))
+def _by_seed_and_stratum(groups: List[Group]) -> np.ndarray:
+    """[seeds, strata, 2]: log10 of the eigenvalue, and the gap, of the seeds that have both in every stratum.
+
+    Strata are groups and learning rates; one that no run of survives is none.
+    """
+    columns = []
+    for group in groups:
+        ended = group.table[group.table.status != "diverged"]
+        gap, eigenvalue = ended.end_gap.astype(float), ended.end_eigenvalue.astype(float)
+        own = pd.DataFrame({"x": np.log10(eigenvalue.where(eigenvalue > 0)), "y": gap, "rate": ended.learning_rate})
+        own = own.set_index(ended.seed).dropna()
+        columns += [part[["x", "y"]] for _, part in own.groupby("rate")]
+    if not columns:
+        return np.empty((0, 0, 2))
+    together = pd.concat(columns, axis=1, join="inner").sort_index()
+    return together.values.reshape(len(together), len(columns), 2)
 
 
-def _comparable(groups, claim, settings, random):
-    performance = groups[0].table.performance.iloc[0]
-    samples, margin = [performances(g, performance) for g in groups[:2]], comparable_margin(performance, settings)
-    if min(len(sample) for sample in samples) < 2:
-        return {"detail": "a group has no positive errors"}
-    low, high = statistics.interval(statistics.mean_difference, samples, random)
-    error = performance == "mean_squared_error"
+def smaller_part(groups: List[Group], claim: dict, settings: dict, random: np.random.RandomState) -> dict:
+    """From the first group to the second is a smaller step than from the second to the third: a slight improvement."""
+    samples = [group.values for group in groups]
+    low, high = interval(statistics.remainder, samples, random, settings["bootstrap_draws"])
+    first, second, third = (sample.mean() for sample in samples)
     return {
-        "effect_name": "log ratio of geometric mean errors" if error else "difference of mean accuracies",
-        "effect": float(statistics.mean_difference(*samples)),
+        "effect_name": "what remains less what was gained, in the measure's units",
+        "effect": float(statistics.remainder(*samples)),
         "low": low,
         "high": high,
-        "test": "equivalence (two one-sided Welch t tests)",
-        "p": statistics.equivalence_p(samples[0], samples[1], margin),
-        "band_low": -margin,
-        "band_high": margin,
+        "test": "Welch test of the contrast of three means",
+        "p": statistics.remainder_p(*samples),
+        "detail": f"gained {first - second:.3g}, remaining {second - third:.3g}",
     }
 
 
-def _value(groups, claim, settings, random):
-    values, published = groups[0].values, claim["published"]
-    reach = "published_sd" if "published_sd" in claim else "margin"
-    low, high = statistics.interval(statistics.mean, [values], random)
-    return {
-        "effect_name": "mean",
-        "effect": float(values.mean()),
-        "low": low,
-        "high": high,
-        "test": f"interval of the mean within {'the published sd' if reach == 'published_sd' else 'our margin'}",
-        "band_low": published - claim[reach],
-        "band_high": published + claim[reach],
-        "detail": f"differs from the published mean by {values.mean() - published:.3g}",
-    }
-
-
-def _against_threshold(sign: int) -> Callable:
-    def outcome(groups, claim, settings, random):
-        values, threshold, scale = groups[0].values, claim["threshold"], ""
-        if claim["measure"] in LOGARITHMIC:
-            # an eigenvalue of zero lies below any bound; the smallest positive number says so and keeps its logarithm
-            values, threshold, scale = np.log(np.maximum(values, np.finfo(np.float32).tiny)), np.log(threshold), "log "
-        low, high = sorted(
-            sign * (bound - threshold) for bound in statistics.interval(statistics.mean, [values], random)
-        )
-        return {
-            "effect_name": f"mean {scale}distance on the claimed side of {claim['threshold']:g}",
-            "effect": float(sign * (values.mean() - threshold)),
-            "low": low,
-            "high": high,
-            "test": "one-sample t",
-            "p": statistics.one_sample_p(values, threshold),
-            "negligible": 0.0,
-            "detail": f"{int(np.sum(sign * (values - threshold) > 0))} of {len(values)} runs on the claimed side",
-        }
-
-    return outcome
-
-
-def _within_bound(groups, claim, settings, random):
-    """A bound on every run: how many end beyond it counts, not how far their mean lies within it."""
-    values, most = groups[0].values, settings["max_beyond"]
-    count, n = int((values > claim["threshold"]).sum()), len(values)
-    low, high = statistics.share_interval(count, n)
-    return {
-        "effect_name": "share of runs beyond the bound",
-        "effect": count / n,
-        "low": low,
-        "high": high,
-        "test": f"share beyond less than {most:.0%} (exact binomial)",
-        "p": statistics.share_below_p(count, n, most),
-        "band_low": 0.0,
-        "band_high": most,
-        "detail": f"{n - count} of {n} runs end within",
-    }
-
-
-def _all_converged(groups, claim, settings, random):
-    share = np.concatenate([group.values for group in groups])
-    return {
-        "effect_name": "share of power iterations that converged",
-        "effect": float(share.mean()),
-        "low": float(share.min()),
-        "high": float(share.max()),
-        "test": "none: one exception refutes it (the interval is the worst and the best run)",
-        "band_low": 1.0,
-        "band_high": 1.0,
-        "detail": f"{int((share < 1).sum())} of {len(share)} runs have an evaluation that did not converge",
-    }
-
-
-def _reported(groups, claim, settings, random):
-    values = np.concatenate([group.values for group in groups])
-    low, high = statistics.interval(statistics.mean, [values], random)
-    return {"effect_name": "mean", "effect": float(values.mean()), "low": low, "high": high, "test": "none"}
-
-
-KINDS: Dict[str, Callable] = {
-    "greater": _greater,
-    "more_variable": _more_variable,
-    "correlates": _correlates,
-    "similar": _similar,
-    "comparable": _comparable,
-    "value": _value,
-    "at_least": _against_threshold(1),
-    "at_most": _against_threshold(-1),
-    "within": _within_bound,
-    "all_converged": _all_converged,
-    "reported": _reported,
+DIFFERENCES: Dict[str, Callable] = {
+    "greater": greater,
+    "smaller": smaller,
+    "more_variable": more_variable,
+    "correlates": correlates,
+    "correlates_within": correlates_within,
+    "smaller_part": smaller_part,
 }
-COMPARING = ("greater", "more_variable", "correlates", "similar")  # rules, which is fair at comparable performance
-POOLED = ("correlates", "all_converged", "reported")  # over whatever groups there are, not one against another
+KINDS: Dict[str, Callable] = {**DIFFERENCES, **values.KINDS}
+COMPARING = (*DIFFERENCES, "similar")  # rules, which is fair at comparable training performance
+POOLED = ("correlates", "correlates_within", "all", "reported")  # over whatever groups there are
+UNTESTED = ("compatible", "all", "reported")  # no p in a family

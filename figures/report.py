@@ -18,9 +18,9 @@ import pandas as pd
 
 from experiments.plan.settings import COMPARED
 from figures import known_figures
+from figures.claims import read_published
 from figures.labels import rule_label, rule_order, task_label
 from figures.runs import SETTINGS, Results, RunsError, ensemble_names, runs
-from figures.verdicts import read_published
 
 TEMPLATE = Path(__file__).with_suffix(".html.j2")
 MARKS = {"reproduced": "✓", "not reproduced": "✗", "inconclusive": "?"}
@@ -65,7 +65,7 @@ def number(value, digits: int = 3) -> str:
 def _verdicts(path: Path) -> List[dict]:
     if not path.is_file():
         raise RunsError(f"{path} is missing: run `python -m figures verdicts` first")
-    rows = json.loads(path.read_text())
+    rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
     for row in rows:
         places = [place for place in ("first", "second", "third", "fourth") if row.get(f"n_{place}") is not None]
         names = ("n", "mean", "sd", "low", "high", "diverged", "capped", "training")

@@ -21,9 +21,17 @@ KEY = ["ensemble", "seed", "learning_rate"]
 SETTINGS = ("task", "rule", *[setting.name for setting in COMPARED])
 ENDS = ("training_performance", "test_performance", "rho", "rho_W_h")
 RUN_COLUMNS = [*KEY, *SETTINGS, "performance", "status", "end_eigenvalue", "end_gap", "end_loss_gap", "hours"]
-RUN_COLUMNS += ["end_fixed_noise_gap", *[f"end_{name}" for name in ENDS]]
-HISTORY_COLUMNS = [*KEY, "task", "rule", "status", "iteration", "eigenvalue", "gap", "loss_gap", "converged", "rho_W_h"]
-HISTORY_COLUMNS += ["test_performance", "training_performance", "current_learning_rate", "at_end"]
+RUN_COLUMNS += ["end_fixed_noise_gap", *[f"end_{name}" for name in ENDS], "diverged_at", "at_matched_training_loss"]
+RUN_COLUMNS += ["target_variance", "recurrent_weights"]
+HISTORY_COLUMNS = [*KEY, "task", "rule", "status", "iteration", "eigenvalue", "gap", "loss_gap", "settled", "converged"]
+HISTORY_COLUMNS += [
+    "rho_W_h",
+    "training_data_loss",
+    "test_performance",
+    "training_performance",
+    "current_learning_rate",
+    "at_end",
+]
 
 
 class RunsError(Exception):
@@ -150,7 +158,10 @@ def _load_ensemble(folder: Path) -> Ensemble:
 
 def _run_table(name: str, config: dict, summary: list, history: pd.DataFrame, provenance: dict) -> pd.DataFrame:
     common = {setting: config.get(setting) for setting in SETTINGS}
-    common["performance"] = (config.get("task_constants") or {}).get("performance", "accuracy")
+    constants = config.get("task_constants") or {}
+    common["performance"] = constants.get("performance", "accuracy")
+    common["target_variance"] = constants.get("target_variance")
+    common["recurrent_weights"] = _recurrent_weights(constants.get("units", np.nan), config.get("parameters") or {})
     common["hours"] = provenance.get("seconds", np.nan) / 3600 / len(summary)
     rows = []
     for entry in summary:
@@ -163,6 +174,11 @@ def _run_table(name: str, config: dict, summary: list, history: pd.DataFrame, pr
         if column in history:
             table = table.merge(ends(history, column).rename(f"end_{column}").reset_index(), on=KEY, how="left")
     return table
+
+
+def _recurrent_weights(units: float, parameters: dict) -> float:
+    """How many of W_h are free: its diagonal only where the network has self-connections."""
+    return units**2 if parameters.get("self_connections") else units**2 - units
 
 
 def _together(tables: List[pd.DataFrame], columns: List[str]) -> pd.DataFrame:

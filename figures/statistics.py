@@ -1,52 +1,39 @@
-"""Tests, effect sizes and bootstrap intervals: arrays in, numbers out.
+"""Effect sizes and tests: arrays in, numbers out. What scipy and statsmodels have is called where it is needed.
 
-Every effect size works along the last axis, so that one function gives the estimate ([n]) and its bootstrap draws
-([draws, n]) alike. Intervals are percentile bootstrap, 95 %.
+Effect sizes work along the last axis, as figures.bootstrap asks; those of points [..., n, 2] along the one before it. A
+value may be infinite, as that of a run that diverged: ranks know which of two values is larger all the same.
 """
 
 import itertools
-import zlib
-from typing import Callable, List, Sequence, Tuple
+from typing import Tuple
 
 import numpy as np
+import pandas as pd
 from scipy import special, stats
+from statsmodels.stats.weightstats import CompareMeans, DescrStatsW, ttost_ind
 
-DRAWS = 2000
 MAX_ARRANGEMENTS = 20000  # up to 8 against 8 values the rank-sum test is exact
 
 
-def generator(key: str) -> np.random.RandomState:
-    """Random numbers that depend on `key` alone: the same claim has the same interval, whatever else is judged."""
-    return np.random.RandomState(zlib.crc32(key.encode()))
-
-
-def resample(values: np.ndarray, random: np.random.RandomState) -> np.ndarray:
-    """[DRAWS, n, ...]: n of `values` [n, ...] with replacement, DRAWS times."""
-    return values[random.randint(len(values), size=(DRAWS, len(values)))]
-
-
-def percentile_interval(draws: np.ndarray) -> Tuple[float, float]:
-    """The middle 95 % of `draws`; draws without a value (0/0) are left out."""
-    kept = draws[~np.isnan(draws)]
-    return tuple(float(bound) for bound in np.percentile(kept, [2.5, 97.5])) if len(kept) else (np.nan, np.nan)
-
-
-def interval(effect: Callable, samples: Sequence[np.ndarray], random: np.random.RandomState) -> Tuple[float, float]:
-    """Interval of effect(*samples), the samples [n_i] resampled independently."""
-    if min(len(sample) for sample in samples) < 2:
-        return np.nan, np.nan
-    return percentile_interval(effect(*[resample(sample, random) for sample in samples]))
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks along the last axis, ties averaged: scipy.stats.rankdata's, which takes one row at a time."""
+    largest = np.finfo(float).max  # pandas gives an infinite value no rank
+    rows = pd.DataFrame(np.clip(values, -largest, largest).reshape(-1, values.shape[-1]))
+    return rows.rank(axis=1).values.reshape(values.shape)
 
 
 def mean(values: np.ndarray) -> np.ndarray:
-    """Mean along the last axis, as an effect for `interval`."""
+    """Mean along the last axis, as an effect size."""
     return values.mean(axis=-1)
 
 
 def dominance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Rank-biserial correlation: of all pairs (one of each), the share with first > second less that with <."""
-    differences = np.sign(first[..., :, None] - second[..., None, :])
-    return differences.mean(axis=(-2, -1))
+    n, m = first.shape[-1], second.shape[-1]
+    before = np.broadcast(first[..., 0], second[..., 0]).shape
+    together = np.concatenate([np.broadcast_to(first, before + (n,)), np.broadcast_to(second, before + (m,))], axis=-1)
+    ranks = _ranks(together)[..., :n].sum(axis=-1)
+    return 2 * (ranks - n * (n + 1) / 2) / (n * m) - 1  # U counts the pairs with first > second, ties half
 
 
 def paired_dominance(differences: np.ndarray) -> np.ndarray:
@@ -56,7 +43,7 @@ def paired_dominance(differences: np.ndarray) -> np.ndarray:
     have no rank, and where no pair differs it is 0.
     """
     signs, sizes = np.sign(differences), np.abs(differences)
-    ranks = stats.rankdata(sizes, axis=-1) - (sizes == 0).sum(axis=-1, keepdims=True)
+    ranks = _ranks(sizes) - (sizes == 0).sum(axis=-1, keepdims=True)
     signed = (signs * ranks).sum(axis=-1)
     return signed / np.maximum((np.abs(signs) * ranks).sum(axis=-1), 1)
 
@@ -67,9 +54,9 @@ def log_sd_ratio(first: np.ndarray, second: np.ndarray) -> np.ndarray:
         return np.log(first.std(axis=-1, ddof=1)) - np.log(second.std(axis=-1, ddof=1))
 
 
-def mean_difference(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Difference of the means; of logarithms, that of the geometric means."""
-    return first.mean(axis=-1) - second.mean(axis=-1)
+def remainder(first: np.ndarray, second: np.ndarray, third: np.ndarray) -> np.ndarray:
+    """How far the second's mean lies above the third's, less how far the first's lies above the second's."""
+    return 2 * second.mean(axis=-1) - third.mean(axis=-1) - first.mean(axis=-1)
 
 
 def rank_sum_p(first: np.ndarray, second: np.ndarray) -> float:
@@ -102,35 +89,39 @@ def brown_forsythe_p(first: np.ndarray, second: np.ndarray) -> float:
 
 def one_sample_p(values: np.ndarray, threshold: float) -> float:
     """Two-sided t test of the mean against a threshold; values that do not vary are at it (1) or not (0)."""
-    if len(values) < 2:
-        return np.nan
     if not np.ptp(values):
         return float(values[0] == threshold)
     return float(stats.ttest_1samp(values, threshold).pvalue)
 
 
-def equivalence_p(first: np.ndarray, second: np.ndarray, margin: float) -> float:
-    """Two one-sided Welch t tests that the means differ by less than `margin` either way; the larger p."""
-    if min(len(first), len(second)) < 2:
-        return np.nan
-    variances = [sample.var(ddof=1) / len(sample) for sample in (first, second)]
-    error, difference = np.sqrt(sum(variances)), mean_difference(first, second)
-    if error == 0:
-        return float(abs(difference) >= margin)
-    freedom = sum(variances) ** 2 / sum(v**2 / (len(s) - 1) for v, s in zip(variances, (first, second)))
-    return float(stats.t.sf((margin - abs(difference)) / error, freedom))
+def remainder_p(first: np.ndarray, second: np.ndarray, third: np.ndarray) -> float:
+    """Two-sided Welch test that `remainder` is zero, its degrees of freedom by Satterthwaite; 0 or 1 without spread."""
+    samples, weights = (first, second, third), np.array([1.0, 4.0, 1.0])  # the squares of the contrast -1, 2, -1
+    parts = weights * [sample.var(ddof=1) / len(sample) for sample in samples]
+    effect = float(remainder(*samples))
+    if parts.sum() == 0:
+        return float(effect == 0)
+    freedom = parts.sum() ** 2 / np.sum(parts**2 / [len(sample) - 1 for sample in samples])
+    return float(2 * stats.t.sf(abs(effect) / np.sqrt(parts.sum()), freedom))
 
 
-def share_interval(count: int, n: int) -> Tuple[float, float]:
-    """95 % interval of a share of which `count` of n were seen (Clopper and Pearson 1934)."""
-    low = stats.beta.ppf(0.025, count, n - count + 1) if count else 0.0
-    high = stats.beta.ppf(0.975, count + 1, n - count) if count < n else 1.0
-    return float(low), float(high)
+def equivalence(first: np.ndarray, second: np.ndarray, margin: float) -> Tuple[float, float, float]:
+    """(p, low, high): two one-sided Welch t tests that the means differ by less than `margin` either way, and the 95 %
+    interval of the difference. Samples without spread differ by less (0) or do not (1)."""
+    difference = float(first.mean() - second.mean())
+    if not np.ptp(first) and not np.ptp(second):
+        return float(abs(difference) >= margin), difference, difference
+    low, high = CompareMeans(DescrStatsW(first), DescrStatsW(second)).tconfint_diff(0.05, usevar="unequal")
+    return float(ttost_ind(first, second, -margin, margin, usevar="unequal")[0]), float(low), float(high)
 
 
-def share_below_p(count: int, n: int, margin: float) -> float:
-    """One-sided exact binomial test that the share of which `count` of n were seen is below `margin`."""
-    return float(stats.binom.cdf(count, n, margin))
+def equivalence_to(values: np.ndarray, expected: float, margin: float) -> Tuple[float, float, float]:
+    """(p, low, high): two one-sided t tests that the mean is within `margin` of `expected`, and its 95 % interval."""
+    if not np.ptp(values):
+        return float(abs(values[0] - expected) >= margin), float(values[0]), float(values[0])
+    described = DescrStatsW(values)
+    low, high = described.tconfint_mean(0.05)
+    return float(described.ttost_mean(expected - margin, expected + margin)[0]), float(low), float(high)
 
 
 def correlations(x: np.ndarray, y: np.ndarray) -> dict:
@@ -148,18 +139,28 @@ def correlations(x: np.ndarray, y: np.ndarray) -> dict:
 
 def rank_correlation(points: np.ndarray) -> np.ndarray:
     """Spearman's r of [..., n, 2] points, along n; nan where a variable is constant."""
-    ranks = stats.rankdata(points, axis=-2)
-    centred = ranks - ranks.mean(axis=-2, keepdims=True)
+    return stratified_rank_correlation(points[..., np.newaxis, :])
+
+
+def stratified_rank_correlation(points: np.ndarray) -> np.ndarray:
+    """Correlation of ranks within strata: points [..., n, strata, 2] are ranked along n; nan where one is constant."""
+    ranks = _ranks(np.moveaxis(points, -3, -1))
+    centred = np.moveaxis(ranks - ranks.mean(axis=-1, keepdims=True), -1, -3)
     with np.errstate(invalid="ignore"):
-        return centred.prod(axis=-1).sum(axis=-1) / np.sqrt((centred**2).sum(axis=-2).prod(axis=-1))
+        return centred.prod(axis=-1).sum(axis=(-2, -1)) / np.sqrt((centred**2).sum(axis=(-3, -2)).prod(axis=-1))
 
 
-def holm(p_values: Sequence[float]) -> List[float]:
-    """Step-down corrected p; nan (no test) is left out of the count and stays nan."""
-    p = np.array(p_values, dtype=float)
-    corrected = np.full(len(p), np.nan)
-    tested = np.flatnonzero(~np.isnan(p))
-    ordered = tested[np.argsort(p[tested], kind="stable")]
-    factors = len(ordered) - np.arange(len(ordered))
-    corrected[ordered] = np.minimum(1, np.maximum.accumulate(p[ordered] * factors)) if len(ordered) else []
-    return corrected.tolist()
+def stratified_permutation_p(points: np.ndarray, random: np.random.RandomState, permutations: int) -> float:
+    """Two-sided permutation test of `stratified_rank_correlation` of points [n, strata, 2].
+
+    The n clusters, such as seeds, are permuted whole: each keeps the dependence between its strata, and no point leaves
+    its stratum. nan where a variable is constant.
+    """
+    ranks = stats.rankdata(points, axis=0)
+    x, y = np.moveaxis(ranks - ranks.mean(axis=0), -1, 0)
+    if not np.any(x) or not np.any(y):
+        return np.nan
+    orders = np.argsort(random.random_sample((permutations, len(x))), axis=1)
+    drawn = np.einsum("ij,nij->n", x, y[orders])
+    # the sums are of multiples of 1/4: what differs by less is the same, whatever the rounding
+    return float((1 + np.sum(np.abs(drawn) > abs(np.sum(x * y)) - 0.125)) / (1 + permutations))

@@ -8,10 +8,10 @@ from typing import Dict
 import numpy as np
 import pandas as pd
 
+from figures.claims import read_published
 from figures.measures import early_stopped, finite, run_values
 from figures.runs import Results
 from figures.style import plt, show_note
-from figures.verdicts import read_published
 
 ROLES = ("early",)
 TITLE = "BPTT stopped early at the three-factor rule's test accuracy"
@@ -52,9 +52,10 @@ def draw(results: Results) -> tuple:
 
 def _published() -> Dict[tuple, dict]:
     """{(rule, quantity): the claim with Table 1's number}."""
-    claims = [claim for claim in read_published()["claims"] if claim["figure"] == "table1" and claim["kind"] == "value"]
     found = {}
-    for claim in claims:
+    for claim in read_published()["claims"]:
+        if claim["figure"] != "table1" or claim["kind"] != "compatible":
+            continue
         rule = claim["groups"][0][0].split(":")[1]
         found[(rule, claim["measure"].replace("early_", ""))] = claim
     return found

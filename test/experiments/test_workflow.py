@@ -92,7 +92,7 @@ def assert_same(one, other):
     assert one.keys() == other.keys()
     assert [name for name in one if "verdicts" not in name and one[name] != other[name]] == []
     rows = [
-        [row for row in json.loads(files["verdicts.json"].decode()) if row["measure"] != "hours"]
+        [row for row in json.loads(files["verdicts.json"].decode())["rows"] if row["measure"] != "hours"]
         for files in (one, other)
     ]
     assert json.dumps(rows[0]) == json.dumps(rows[1]) and len(rows[0]) > 50
@@ -135,7 +135,7 @@ def test_all_that_was_asked_for_is_there_and_says_that_it_is_reduced(undisturbed
     assert page.count("data:image/png;base64,") == 2 and "REDUCED: a test" in page
     assert out.splitlines()[-1].endswith(f"results/{results_name('small')}/report.html")
     verdicts = json.loads((results_of(folder) / "verdicts.json").read_text())
-    assert "reproduced" not in {row["verdict"] for row in verdicts}
+    assert "reproduced" not in {row["verdict"] for row in verdicts["rows"]}
 
 
 def test_every_job_is_one_line_and_training_says_where_it_is(undisturbed):

@@ -49,7 +49,10 @@ class ResultsFolder:
             **config,
         }
         settings = Config(**{**dict.fromkeys(Config._fields), **SCHEDULE, **config})
-        config.update(task_constants={"performance": performance}, optimizer=config.get("optimizer", "sgd"))
+        config.update(
+            task_constants={"performance": performance, "units": 30, "target_variance": 2.0},
+            optimizer=config.get("optimizer", "sgd"),
+        )
         (folder / "config.json").write_text(json.dumps(config))
         runs = [(seed, rate) for seed in seeds for rate in rates]
         history, summary = [], []
@@ -61,6 +64,7 @@ class ResultsFolder:
             own = {"status": status, "diverged_at": 5 if lost else None}
             own.update({f"end_{key}": rows[-1][key] for key in ("eigenvalue", "gap", "loss_gap", "fixed_noise_gap")})
             summary.append({"seed": seed, "learning_rate": rate, **own, "all_converged": True, "final": rows[-1]})
+            summary[-1]["at_matched_training_loss"] = {"0.01": rows[-1], "0.001": None}
         pd.DataFrame(history).to_csv(str(folder / "history.csv"), index=False)
         (folder / "summary.json").write_text(json.dumps(summary))
         session = {"started": "2026-01-01T00:00:00Z", "seconds": 3600.0, "host": "h", "commit": "abc", "python": "3.7"}
@@ -81,6 +85,7 @@ def _history(seed, rate, end, evaluations, settings):
         row.update(loss_gap=end.get("loss_gap", end["gap"]), fixed_noise_gap=end.get("fixed_noise_gap", end["gap"]))
         row.update(training_performance=end.get("training", 0.9), test_performance=end.get("test", 0.8))
         rho = end.get("rho", 0.5)
+        row.update(training_data_loss=end.get("loss", 1e-8), settled=True)
         row.update(converged=end.get("converged", True), rho=rho, rho_W_h=rho, rayleigh=row["eigenvalue"])
         rows.append(row)
     return rows
@@ -149,7 +154,7 @@ def _measures(run, n, steep):
         own = dict(key, seed=seed)
         spectra += [dict(own, rank=k, eigenvalue=(-1) ** k * scale * k**-slope) for k in range(1, 201)]
         laws += [
-            dict(own, top=top, l2=l2, slope=slope, alpha=1 + 1 / slope)
+            dict(own, top=top, l2=l2, slope=slope, alpha=1 + 1 / slope, alpha_own=1 + 1 / slope)
             for top in (50, 100, 200)
             for l2 in ("with", "without")
         ]

@@ -12,7 +12,7 @@ from synthetic import ResultsFolder, ends, measure
 import figures
 from experiments.plan.config import Config
 from experiments.plan.schedule import learning_rate_factor
-from figures import bounds, runs
+from figures import bounds, runs, theorem
 from figures.__main__ import main
 from figures.measures import early_stopped, run_values
 
@@ -52,7 +52,7 @@ def test_a_column_that_a_run_lacks_is_nan(folder):
         pd.read_csv(str(path)).drop(columns=["rho_W_h", "fixed_noise_gap"]).to_csv(str(path), index=False)
     results = runs.load(folder.save())
     assert runs.runs(results, "main").end_rho_W_h.isna().all()
-    assert run_values(results, "main", "rho").value.isna().all()
+    assert run_values(results, "main", "share_shorter").value.isna().all()
 
 
 def test_the_end_of_training_is_the_runs_own_window_of_regular_evaluations_for_every_measure(tmp_path):
@@ -68,9 +68,11 @@ def test_the_end_of_training_is_the_runs_own_window_of_regular_evaluations_for_e
     folder.group("main", "t")
     results = runs.load(folder.save())
     end = np.array([2000.0, 2001.0])  # the median of iterations 1500, 2000 and 2500; the last is 2750
-    for name in ("training_performance", "rho", "relative_flatness", "error_alignment_5"):
+    for name in ("training_performance", "relative_flatness", "error_alignment_5"):
         assert list(run_values(results, "main", name).value) == list(end), name
-    assert list(run_values(results, "main", "bound_ratio").value) == pytest.approx(0.01 * end**2)
+    history = runs.histories(results, "main")
+    products = runs.ends(history.assign(product=theorem.bound_products(history)), "product")
+    assert list(products) == pytest.approx(0.01 * end**2)
     table = bounds.draw(results)[1][""]
     assert list(table.evaluations_end) == [6] and list(table.evaluations_all) == [24]
 
@@ -88,9 +90,25 @@ def test_a_decaying_learning_rate_is_that_of_the_evaluation(tmp_path):
         0.01 * learning_rate_factor(config, iteration) for iteration in history.iteration
     ]
     # at the end iterations 2000 to 2750, a quarter of the first rate: the product is a quarter of 500 * 0.01 * 0.5
-    assert list(run_values(results, "main", "bound_ratio").value) == [0.625] * 2
+    assert list(runs.ends(history.assign(product=theorem.bound_products(history)), "product")) == [0.625] * 2
     row = bounds.draw(results)[1][""].iloc[0]
     assert (row.beyond_1_over_eta_end, row.beyond_2_over_eta_end, row.beyond_1_over_rho_eta_end) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("rho, bound, limit", [(0.5, 1.5, 1.5), (-0.5, 1.5, np.inf)])
+def test_the_theorem_is_judged_where_the_error_is_near_zero_but_no_rounding(tmp_path, rho, bound, limit):
+    """Seed 0 ends near zero error, having passed 1e-6 at an eigenvalue of 300; seed 1 does not end there."""
+    folder = ResultsFolder(tmp_path / "r")
+    run = folder.run("t", "pattern_generation", "three_factor", [dict(eigenvalue=300.0, gap=0.1, rho=rho)] * 2)
+    history = pd.read_csv(str(run / "history.csv"))
+    history["training_data_loss"] = np.where(history.seed == 1, 0.1, [1e-1, 1e-7, *[0.0] * 10] * 2)
+    history["eigenvalue"] = np.where(history.training_data_loss == 1e-7, 300.0, 1.0)
+    history.to_csv(str(run / "history.csv"), index=False)
+    folder.group("theorem", "t")
+    results = runs.load(folder.save())
+    for name, expected in (("bound_at_zero_error", bound), ("limit_at_zero_error", limit)):
+        found = run_values(results, "theorem", name).set_index("seed").value
+        assert found[0] == expected and np.isnan(found[1])
 
 
 def test_measures_by_their_top(folder):
