@@ -22,6 +22,11 @@ ANY = "any"  # stands for a rule that has not been timed
 STARTUP = 10  # seconds of any job before its first iteration: imports, data, graph; measured on a 2.6 GHz Xeon
 
 
+def read_costs(path: Path = COSTS) -> dict:
+    """What `collect` found; nothing if nothing has been timed."""
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
 def job_end(marker: Path) -> Tuple[int, int]:
     """(exit code, seconds) of a job, from the marker that job.sh left; code 1 if the marker says nothing."""
     words = marker.read_text().split()

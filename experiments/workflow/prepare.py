@@ -10,8 +10,9 @@ from typing import Dict, List, Optional
 from experiments import HOME
 from experiments.evidence.files import write_json
 from experiments.plan.config import as_dict
-from experiments.plan.costs import job_end
+from experiments.plan.costs import job_end, read_costs
 from experiments.plan.experiment_file import Plan
+from experiments.workflow.batches import batches, minutes
 from experiments.workflow.finished import pack_missing, take_evidence
 from experiments.workflow.sources import sources
 
@@ -34,7 +35,9 @@ def prepare(plan: Plan, what: str, results: Path, evidence: Optional[Path]) -> L
     write_json(results / "selection.json", selection)
     words = _shell_words(plan, evidence)
     drawn = {"figures": plan.figures, "sources": sources(plan.figures), "markers": markers(plan)}
-    write_json(results / "plan.json", dict(words, **shown, **drawn))
+    costs = read_costs()
+    grouped = {"batches": batches(plan, costs), "minutes": minutes(plan, costs)}
+    write_json(results / "plan.json", dict(words, **shown, **drawn, **grouped))
     for marker in (results / "done").iterdir():
         if job_end(marker)[0] != 0:
             marker.unlink()

@@ -4,7 +4,6 @@ Everything is read from files in the results folder, which the nodes of a cluste
 running/ while a job runs and leaves a marker in done/ when it ends; training logs a line at every evaluation.
 """
 
-import json
 import re
 import time
 from pathlib import Path
@@ -13,9 +12,9 @@ from typing import Dict, List, NamedTuple, Optional, TextIO, Tuple
 from tqdm import tqdm
 
 from experiments.plan.config import Config, members
-from experiments.plan.costs import COSTS, job_end, job_seconds
+from experiments.plan.costs import job_end, job_seconds, read_costs
 from experiments.plan.experiment_file import Plan
-from experiments.plan.settings import SETTINGS
+from experiments.plan.settings import COMPARED
 
 STATE = re.compile(r"^iteration ([\d,]+) of ([\d,]+)\b.*$", re.MULTILINE)  # of training, see experiments.train.loop
 TAIL = 4000  # bytes at the end of a log in which its last line is looked for
@@ -30,16 +29,15 @@ class Job(NamedTuple):
     seconds: float
 
 
-def jobs(plan: Plan, wanted: List[str], costs: Path = COSTS) -> List[Job]:
+def jobs(plan: Plan, wanted: List[str]) -> List[Job]:
     """The jobs behind the markers `wanted` (done/<hash> or done/<hash>.<measure>)."""
-    timed = json.loads(costs.read_text()) if costs.exists() else {}
-    names = run_names(plan.runs)
+    names, costs = run_names(plan.runs), read_costs()
     found = []
     for path in wanted:
         marker = Path(path).name
         run, _, measure = marker.partition(".")
         config = plan.runs[run]
-        seconds = job_seconds(config, measure or "train", timed)
+        seconds = job_seconds(config, measure or "train", costs)
         found.append(Job(marker, names[run] + (f", {measure}" if measure else ""), config.task, seconds))
     return found
 
@@ -73,7 +71,7 @@ def _with_learning_rate(run: str, config: Config) -> str:
 
 
 def _with_settings(run: str, config: Config) -> str:
-    changed = [s.name for s in SETTINGS if s.compared and s.default not in (None, getattr(config, s.name))]
+    changed = [s.name for s in COMPARED if s.default not in (None, getattr(config, s.name))]
     return " ".join([_with_learning_rate(run, config)] + [f"{name} {getattr(config, name)}" for name in changed])
 
 

@@ -80,7 +80,7 @@ def parser() -> OneLineParser:
     p.add_argument("what", nargs="?", default="quick", help=f"{', '.join(PLANS)} or FILE.yaml (default quick)")
     p.add_argument("figures", nargs="*", help="such as figure2, table1, bounds (default: all, and the report)")
     p.add_argument("--tasks", nargs="+", help="only these tasks (default: all of the file's)")
-    p.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)), help="processes at once (default: all)")
+    p.add_argument("--cores", type=int, help="processes at once (default: all, or what a profile says)")
     p.add_argument(
         "--from-scratch",
         action="store_true",
@@ -99,7 +99,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     path = Path(given.what) if given.what.endswith((".yaml", ".yml")) else PLANS.get(given.what)
     if path is None:
         p.error(f"unknown '{given.what}'; known: {', '.join(PLANS)}, FILE.yaml, environment")
-    if given.cores < 1:
+    if given.cores is not None and given.cores < 1:
         p.error(f"--cores is {given.cores}; expected a whole number of at least 1")
     if path.stem in PLANS and path.resolve() != PLANS[path.stem]:
         p.error(f"{path} has the name of {PLANS[path.stem]}, whose results it would overwrite; give it another")
@@ -144,8 +144,9 @@ def reproduce(p, plan: Plan, what: str, results: Path, evidence: Optional[Path],
         print(f"{p.prog}: {line}", file=sys.stderr)
     asked = targets(plan, given.figures)
     todo = jobs(plan, [name for name in asked if name.startswith("done/")])
-    print(f"{len(todo)} jobs on {given.cores} cores; results in {results}", flush=True)
-    code = snakemake(results, lock, given.cores, asked, more, Progress(results, todo, given.cores, sys.stderr))
+    cores = given.cores if given.cores or "--profile" in more else len(os.sched_getaffinity(0))
+    print(f"{len(todo)} jobs{f' on {cores} cores' if cores else ''}; results in {results}", flush=True)
+    code = snakemake(results, lock, cores, asked, more, Progress(results, todo, cores, sys.stderr))
     if code >= 128:
         p.exit(code, f"{p.prog}: stopped; the same command resumes from there\n")
     problems = failures(results) + (weak_runs(results, plan) if plan.min_accuracy else [])
