@@ -11,4 +11,5 @@ echo "${SLURM_JOB_ID:-}" >"$running"
 trap 'rm -f "$running"' EXIT
 "$@" >>"$log" 2>&1 || code=$?
 if [[ $code == 130 || $code == 143 ]]; then exit "$code"; fi
-echo "$code $SECONDS" >"$marker"
+echo "$code $SECONDS" >"$running" # as one: whoever sees the marker can read it
+mv "$running" "$marker"

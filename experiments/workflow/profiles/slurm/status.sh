@@ -16,10 +16,13 @@ fi
 
 if grep --quiet --line-regexp --fixed-strings "$1" "$queue"; then
   echo running
-elif scontrol --oneliner show job "$1" 2>/dev/null | grep --quiet 'JobState=COMPLETED '; then
-  echo success
-elif xargs --arg-file "slurm/$1" ls >/dev/null 2>&1; then # Slurm has forgotten it
-  echo success
-else
-  echo failed
+  exit
 fi
+state=$(scontrol --oneliner show job "$1" 2>/dev/null | grep --only-matching 'JobState=[A-Z_]*' || true)
+case $state in
+  JobState=COMPLETED) echo success ;;
+  JobState=BOOT_FAIL | JobState=CANCELLED | JobState=DEADLINE | JobState=FAILED | JobState=NODE_FAIL | \
+    JobState=OUT_OF_MEMORY | JobState=PREEMPTED | JobState=TIMEOUT) echo failed ;;
+  JobState=*) echo running ;; # younger than the list
+  *) if xargs --arg-file "slurm/$1" ls >/dev/null 2>&1; then echo success; else echo failed; fi ;; # Slurm has forgotten it
+esac
