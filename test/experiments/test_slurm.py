@@ -23,7 +23,7 @@ SLURM = {
     "sbatch": """
         echo "$*" >>"$FAKE/calls"
         for script; do :; done
-        setsid bash "$script" >/dev/null 2>&1 </dev/null &
+        env --default-signal=TERM,INT setsid bash "$script" >/dev/null 2>&1 </dev/null &
         touch "$FAKE/jobs/$!"
         echo "$!;a_cluster" """,
     "squeue": """
