@@ -11,10 +11,9 @@ from typing import Dict, List, NamedTuple, Optional, TextIO, Tuple
 
 from tqdm import tqdm
 
-from experiments.plan.config import Config, members
 from experiments.plan.costs import job_end, job_seconds, read_costs
 from experiments.plan.experiment_file import Plan
-from experiments.plan.settings import COMPARED
+from experiments.workflow.names import run_names
 
 STATE = re.compile(r"^iteration ([\d,]+) of ([\d,]+)\b.*$", re.MULTILINE)  # of training, see experiments.train.loop
 TAIL = 4000  # bytes at the end of a log in which its last line is looked for
@@ -40,43 +39,6 @@ def jobs(plan: Plan, wanted: List[str]) -> List[Job]:
         seconds = job_seconds(config, measure or "train", costs)
         found.append(Job(marker, names[run] + (f", {measure}" if measure else ""), config.task, seconds))
     return found
-
-
-def run_names(runs: Dict[str, Config]) -> Dict[str, str]:
-    """{hash: task, rule and seeds; learning rate, other settings and hash only where they tell runs apart}."""
-    names = {}
-    for describe in (_base, _with_learning_rate, _with_settings, _with_everything):
-        tried = {run: describe(run, config) for run, config in runs.items()}
-        count = {name: list(tried.values()).count(name) for name in set(tried.values())}
-        for run, name in tried.items():
-            if count[name] == 1:
-                names.setdefault(run, name)
-    return names
-
-
-def _base(_, config: Config) -> str:
-    return f"{config.task} {config.rule} {_seeds(sorted(config.seeds))}"
-
-
-def _seeds(seeds: List[int]) -> str:
-    first, last, count = seeds[0], seeds[-1], len(seeds)
-    if count == 1:
-        return f"seed {first}"
-    return f"seeds {first} to {last}" if last - first == count - 1 else f"{count} seeds"
-
-
-def _with_learning_rate(run: str, config: Config) -> str:
-    rates = config.learning_rates
-    return f"{_base(run, config)} at " + (f"{rates[0]:g}" if len(rates) == 1 else f"{len(rates)} learning rates")
-
-
-def _with_settings(run: str, config: Config) -> str:
-    changed = [s.name for s in COMPARED if s.default not in (None, getattr(config, s.name))]
-    return " ".join([_with_learning_rate(run, config)] + [f"{name} {getattr(config, name)}" for name in changed])
-
-
-def _with_everything(run: str, config: Config) -> str:
-    return f"{_with_settings(run, config)} ({run}, {len(members(config))} runs)"
 
 
 def duration(seconds: float) -> str:

@@ -16,16 +16,17 @@ import pytest
 
 from experiments.plan.experiment_file import read_plan
 from experiments.workflow import progress
+from experiments.workflow.names import run_names
 from experiments.workflow.prepare import markers
-from experiments.workflow.progress import Job, Progress, duration, jobs, run_names, time_left
+from experiments.workflow.progress import Job, Progress, duration, jobs, time_left
 from experiments.workflow.reproduce import PLANS
 
 JOB = Path(progress.__file__).with_name("job.sh")
 PLAN = """
 blocks:
   mnist: {task: seq_mnist, rules: [three_factor, bptt], seeds: [3], learning_rates: [0.01], measures: [spectrum]}
-figures:
-  figure3: {main: [mnist]}
+groups: {main: [mnist]}
+figures: [figure3]
 """
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from experiments.plan.config import make_config
-from experiments.plan.experiment_file import Plan, read_plan
+from experiments.plan.experiment_file import Plan
+from experiments.plan.framework import results_name
 from experiments.workflow.batches import LIMIT, TARGET, UNKNOWN, batch_options, batches, minutes
 
 HOME = Path(__file__).resolve().parents[2]
@@ -188,8 +189,8 @@ blocks:
     seeds: 2
     learning_rates: [0.003]
     settings: {iterations: 1000, evaluate_every: 50, until_stable: false, parameters: {steps: 8}}
-figures:
-  figure3: {main: [pattern]}
+groups: {main: [pattern]}
+figures: [figure3]
 """
 
 
@@ -209,10 +210,10 @@ def test_a_workflow_stopped_on_a_cluster_cancels_its_jobs_which_save_and_resume(
     for name in ("models", "rules", "tasks", "hessian", "experiments", "figures"):
         shutil.copytree(str(HOME / name), str(folder / name), ignore=shutil.ignore_patterns("data", "__pycache__"))
     (folder / "small.yaml").write_text(PLAN)
-    read_plan(folder / "small.yaml")
+    results = folder / "results" / results_name("small")
     process = begin(folder)
     deadline = time.time() + 240
-    while not list((folder / "results").glob("small/runs/*.partial/checkpoint.npz")):
+    while not list(results.glob("runs/*.partial/checkpoint.npz")):
         assert time.time() < deadline and process.poll() is None
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
@@ -221,13 +222,13 @@ def test_a_workflow_stopped_on_a_cluster_cancels_its_jobs_which_save_and_resume(
     (number,) = [path.name for path in (slurm / "jobs").iterdir()]
     assert (slurm / "cancelled").read_text().strip() == number
     wait_for_end(number)
-    logs = [path.read_text() for path in (folder / "results" / "small" / "logs").glob("[0-9a-f]*.log")]
+    logs = [path.read_text() for path in (results / "logs").glob("[0-9a-f]*.log")]
     assert any("stopped at iteration" in log for log in logs)
     process = begin(folder)
     out, _ = process.communicate(timeout=600)
     assert process.returncode == 0 and "2/2 pattern_generation" in out, out
     assert len((slurm / "calls").read_text().splitlines()) == 2  # both runs in one job, twice
-    logs = [path.read_text() for path in (folder / "results" / "small" / "logs").glob("[0-9a-f]*.log")]
+    logs = [path.read_text() for path in (results / "logs").glob("[0-9a-f]*.log")]
     assert all(log.count("iteration 0 of") == 1 for log in logs)
-    selection = json.loads((folder / "results" / "small" / "plan.json").read_text())
-    assert set(selection["batches"].values()) == {"batch0"}
+    planned = json.loads((results / "plan.json").read_text())
+    assert set(planned["batches"].values()) == {"batch0"}

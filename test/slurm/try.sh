@@ -28,8 +28,8 @@ blocks:
     learning_rates: [0.003]
     settings: {iterations: 1500, evaluate_every: 500, until_stable: false, parameters: {steps: 8}}
     measures: [spectrum]
-figures:
-  figure3: {main: [pattern]}
+groups: {main: [pattern]}
+figures: [figure3]
 END
 }
 
