@@ -13,24 +13,22 @@ unset USER LOGNAME # batch systems and containers may not have them
 
 fail() { echo "try.sh: FAILED: $1 (in $work)" >&2; exit 1; }
 
-copy() { # copy NAME: a copy of the project, without data and results
-  mkdir "$work/$1"
-  for folder in models rules tasks hessian experiments figures; do cp -r "$here/../../$folder" "$work/$1/"; done
-  rm -rf "$work/$1/tasks/data"
-  cat >"$work/$1/small.yaml" <<'END'
+copies() { # three copies of the project as it is now, without data and results
+  mkdir "$work/undisturbed"
+  for folder in models rules tasks hessian experiments figures; do cp -r "$here/../../$folder" "$work/undisturbed/"; done
+  rm -rf "$work/undisturbed/tasks/data"
+  cat >"$work/undisturbed/small.yaml" <<'END'
 note: a try of Slurm
 reduced: true
 blocks:
   pattern:
-    task: pattern_generation
-    rules: [bptt, three_factor]
-    seeds: 2
-    learning_rates: [0.003]
-    settings: {iterations: 1500, evaluate_every: 500, until_stable: false, parameters: {steps: 8}}
-    measures: [spectrum]
+    {task: pattern_generation, rules: [bptt, three_factor], seeds: 2, learning_rates: [0.003], settings:
+      {iterations: 1500, evaluate_every: 500, until_stable: false, parameters: {steps: 8}}, measures: [spectrum]}
 groups: {main: [pattern]}
 figures: [figure3]
 END
+  cp -r "$work/undisturbed" "$work/stopped"
+  cp -r "$work/undisturbed" "$work/killed"
 }
 
 workflow() { # workflow NAME: replaces this shell
@@ -53,13 +51,12 @@ await_training() { # await_training NAME: until a run is in the middle
 
 in_queue() { squeue --noheader --states PENDING,RUNNING --format %A | wc -l; }
 
+copies
 echo "== undisturbed"
-copy undisturbed
 (workflow undisturbed) || fail "undisturbed: exit code $?"
 [[ -f $work/undisturbed/results/small/report.html ]] || fail "no report"
 
 echo "== Ctrl-C"
-copy stopped
 setsid bash -c "$(declare -f workflow); work=$(printf %q "$work") python=$(printf %q "$python") workflow stopped" &
 await_training stopped
 began=$SECONDS
@@ -74,7 +71,6 @@ echo "the workflow and its Slurm jobs had ended after $((SECONDS - began)) s"
 [[ $(results stopped) == "$(results undisturbed)" ]] || fail "stopped: other results"
 
 echo "== kill -9"
-copy killed
 setsid bash -c "$(declare -f workflow); work=$(printf %q "$work") python=$(printf %q "$python") workflow killed" &
 await_training killed
 kill -KILL -- -$!
