@@ -23,6 +23,17 @@ def product(a: tf.Tensor, b: tf.Tensor, transpose_a: bool = False, transpose_b: 
     return tf.matmul(a, b, transpose_a=transpose_a, transpose_b=transpose_b)
 
 
+def product_over_time(a: List[tf.Tensor], b: List[tf.Tensor]) -> tf.Tensor:
+    """sum_t a_t^T b_t [R, m, n], of tensors [R, B, m] and [R, B, n].
+
+    One product of all that is stacked. A single replica's matrices are large: there the copying that stacks them costs
+    more than a product per step.
+    """
+    if a[0].shape[0].value == 1 and b[0].shape[0].value == 1:
+        return tf.add_n([product(one, other, transpose_a=True) for one, other in zip(a, b)])
+    return product(stack_time(a), stack_time(b), transpose_a=True)
+
+
 def total(*terms: MaybeZero) -> MaybeZero:
     """Sum of the terms that are not structurally zero; ``None`` if all are."""
     present = [term for term in terms if term is not None]

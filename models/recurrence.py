@@ -14,6 +14,7 @@ from models.algebra import (
     masked,
     merge_time,
     product,
+    product_over_time,
     scaled,
     split_time,
     stack_time,
@@ -127,23 +128,13 @@ class Recurrence:
     def weight_gradients(self, deltas: Dict[int, MaybeZero]) -> Tuple[tf.Tensor, tf.Tensor]:
         """(1 - alpha) sum_t x_{t-1}^T delta_t [R, N_in, N] and (1 - alpha) sum_t f_{t-1}^T delta_t [R, N, N].
 
-        These are dL/dW_x and dL/dW_h. One product each over all the steps whose delta is not structurally zero.
+        These are dL/dW_x and dL/dW_h, summed over the steps whose delta is not structurally zero.
         """
         alive = [t for t in range(1, self.steps + 1) if deltas.get(t) is not None]
-        stacked = stack_time([deltas[t] for t in alive])
-        if len(alive) == self.steps:
-            x = self.x
-        else:
-            inputs = self.inputs()
-            x = stack_time([inputs[t - 1] for t in alive])
-        dW_x = product(x, stacked, transpose_a=True)
-        dW_h = self._recurrent_gradient(alive, stacked)
-        keep = 1 - self.cell.alpha
+        later = [t for t in alive if t > 1]  # f_0 = 0
+        inputs, keep = self.inputs(), 1 - self.cell.alpha
+        dW_x = product_over_time([inputs[t - 1] for t in alive], [deltas[t] for t in alive])
+        if not later:
+            return scaled(keep, dW_x), tf.zeros_like(self.W_h)
+        dW_h = product_over_time([self.f(t - 1) for t in later], [deltas[t] for t in later])
         return scaled(keep, dW_x), scaled(keep, dW_h)
-
-    def _recurrent_gradient(self, alive: Sequence[int], stacked: tf.Tensor) -> tf.Tensor:
-        if alive[0] == 1:  # f_0 = 0
-            if len(alive) == 1:
-                return tf.zeros_like(self.W_h)
-            stacked, alive = drop_first_step(stacked, len(alive)), alive[1:]
-        return product(self.f(*[t - 1 for t in alive]), stacked, transpose_a=True)

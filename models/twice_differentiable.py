@@ -9,7 +9,7 @@ from typing import List, Sequence
 
 import tensorflow.compat.v1 as tf
 
-from models.algebra import masked, product, scaled, stack_time, total
+from models.algebra import masked, product, product_over_time, scaled, total
 from models.recurrence import Recurrence
 
 
@@ -50,8 +50,7 @@ def _weight_gradient(recurrence, rates, deltas) -> tf.Tensor:
     """(1 - alpha) sum_t f_t^T delta_{t+1}."""
     if recurrence.steps == 1:
         return tf.zeros_like(recurrence.W_h)
-    found = product(stack_time(list(rates[:-1])), stack_time(list(deltas[1:])), transpose_a=True)
-    return scaled(1 - recurrence.cell.alpha, found)
+    return scaled(1 - recurrence.cell.alpha, product_over_time(list(rates[:-1]), list(deltas[1:])))
 
 
 def _tangents(recurrence: Recurrence, arriving: Sequence[tf.Tensor]) -> List[tf.Tensor]:

@@ -238,17 +238,21 @@ def test_work_that_a_rule_does_not_need_is_not_in_its_graph():
     import tensorflow.compat.v1 as tf
     from graphs import learning
 
-    def products(rule):
+    def products(rule, replicas):
         graph = tf.Graph()
         with graph.as_default():
-            loss, weights = learning([random_problem(1, steps=12, supervised_steps=(12,))], rule)
+            problems = [random_problem(seed, steps=12, supervised_steps=(12,)) for seed in range(replicas)]
+            loss, weights = learning(problems, rule)
             gradients = tf.gradients(loss.total, [weights.W_x, weights.W_h])
         needed = tf.graph_util.extract_sub_graph(graph.as_graph_def(), [g.op.name for g in gradients])
-        return sum(node.op == "MatMul" for node in needed.node)
+        return sum(node.op.endswith("MatMul") or node.op == "BatchMatMulV2" for node in needed.node)
 
-    bptt, three_factor, mdgl = products("bptt"), products("three_factor"), products("mdgl")
+    bptt, three_factor, mdgl = (products(rule, 2) for rule in ("bptt", "three_factor", "mdgl"))
     assert bptt - three_factor == 11  # the products that carry gradients back
     assert mdgl - three_factor == 1
+    bptt, three_factor, mdgl = (products(rule, 1) for rule in ("bptt", "three_factor", "mdgl"))
+    assert bptt - three_factor == 11 + 11 + 10  # and those for W_x and W_h, one per step; f_0 = 0
+    assert mdgl - three_factor == 1 + 1 + 1
 
 
 def test_masked_self_connections_add_nothing_to_the_graph():
