@@ -51,6 +51,7 @@ END
 AccountingStorageType=accounting_storage/slurmdbd
 AccountingStorageHost=127.0.0.1
 AccountingStoragePort=36819
+AccountingStoragePass=$folder/munge.socket
 END
   cat >"$folder/slurmdbd.conf" <<END
 AuthType=auth/munge
@@ -81,10 +82,13 @@ start_accounting() {
   mkdir -p "$database"
   chown mysql "$database"
   mysql_install_db --user=mysql --datadir="$database" --skip-test-db >"$folder/log/mysql_install_db.log" 2>&1
-  echo "CREATE DATABASE slurm; CREATE USER slurm@'127.0.0.1' IDENTIFIED BY 'slurm';
-GRANT ALL ON slurm.* TO slurm@'127.0.0.1';" >"$folder/init.sql"
+  cat >"$database/init.sql" <<END
+CREATE DATABASE slurm;
+CREATE USER slurm@'127.0.0.1' IDENTIFIED BY 'slurm';
+GRANT ALL ON slurm.* TO slurm@'127.0.0.1';
+END
   mariadbd --no-defaults --user=mysql --datadir="$database" --bind-address=127.0.0.1 --port=33306 --skip-name-resolve \
-    --socket="$database/socket" --pid-file="$folder/mariadbd.pid" --init-file="$folder/init.sql" \
+    --socket="$database/socket" --pid-file="$database/mariadbd.pid" --init-file="$database/init.sql" \
     --innodb-buffer-pool-size=64M >"$folder/log/mariadbd.log" 2>&1 </dev/null &
   await MariaDB mariadb --no-defaults --host=127.0.0.1 --port=33306 --user=slurm --password=slurm --execute "SELECT 1"
   SLURM_CONF=$folder/slurm.conf slurmdbd
@@ -105,7 +109,7 @@ start() {
 
 stop() { # each daemon by its own process number
   local name pid
-  for name in slurmd slurmctld slurmdbd mariadbd munged; do
+  for name in slurmd slurmctld slurmdbd database/mariadbd munged; do
     [[ -s $folder/$name.pid ]] || continue
     pid=$(<"$folder/$name.pid")
     kill "$pid" 2>/dev/null || continue
