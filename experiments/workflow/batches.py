@@ -7,22 +7,26 @@ from typing import Dict, List
 from experiments.plan.costs import job_seconds
 from experiments.plan.experiment_file import Plan
 
-TARGET = 20 * 60  # seconds; costs are known to a factor of two, so that a batch takes ten minutes or more
+TARGET = 20 * 60  # seconds; costs are known to a factor of two, so a batch takes ten minutes or more
 LIMIT = 4  # a job's time limit, as a multiple of what it should take
 UNKNOWN = 240  # minutes, of what has never been timed
 
 
 def batches(plan: Plan, costs: dict) -> Dict[str, str]:
-    """{run: name of its batch}. The same plan gives the same batches, whatever has been done of it."""
+    """{run: name of its batch}; the same for the same plan, however much of it is done."""
     asked = _measures(plan)
     found: Dict[str, str] = {}
-    number, filled = 0, 0.0
+    count, shared, filled = 0, "", TARGET
     for run, config in plan.runs.items():
         each = [job_seconds(config, what, costs) for what in ["train"] + asked[run]]
         seconds = sum(each) if all(each) else TARGET
-        if filled >= TARGET or (filled and seconds >= TARGET):
-            number, filled = number + 1, 0.0
-        found[run] = f"batch{number}"
+        if seconds >= TARGET:
+            found[run] = f"batch{count}"
+            count += 1
+            continue
+        if filled >= TARGET:
+            shared, filled, count = f"batch{count}", 0.0, count + 1
+        found[run] = shared
         filled += seconds
     return found
 

@@ -354,16 +354,19 @@ def test_without_markers_nothing_has_failed(tmp_path):
     assert reproduce.failures(tmp_path) == []  # Snakemake has removed the empty folder done/
 
 
-def test_told_to_stop_it_saves_and_says_so_in_one_line(undisturbed, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_told_to_stop_it_saves_in_the_middle_of_a_run_and_says_so_in_one_line(number, tmp_path):
     folder = copied(tmp_path)
     process = begin(folder)
     deadline = time.time() + 120
     while not list(results_of(folder).glob("runs/*.partial/checkpoint.npz")):
         assert time.time() < deadline and process.poll() is None
         time.sleep(0.05)
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     out, _ = process.communicate()
-    assert process.returncode == 143
+    assert process.returncode == 128 + number
+    logs = "".join(path.read_text() for path in (results_of(folder) / "logs").glob("*.log"))
+    assert re.search(r"stopped at iteration \d{1,3}; the same command resumes", logs), logs
     assert out.splitlines()[-1] == "run_all.sh: stopped; the same command resumes from there"
     assert processes(folder) == []
 
