@@ -42,8 +42,8 @@ ASSUMPTION_COLUMNS = ["task", "rule", "n"] + [
 
 
 def draw(results: Results) -> tuple:
-    """(picture, {"": shares a task, rule and learning rate, "_curves": a row a task, rule and iteration,
-    "_assumption_1": a row a task and rule})."""
+    """(picture, {"": shares by task, rule and learning rate, "_curves": one row per task, rule and iteration,
+    "_assumption_1": one row per task and rule})."""
     history = with_rules(histories(results, "main"), lambda rule: not truncated_steps(rule))
     history = history.assign(bound=bounds(history), step=step_lengths(history), product=bound_products(history))
     terms = _taylor_terms(results)
@@ -102,7 +102,7 @@ def beyond(part: pd.DataFrame) -> dict:
 
 
 def assumption(terms: pd.DataFrame) -> pd.DataFrame:
-    """Of Assumption 1, a row a task and rule: n, median and share below 1, over all evaluations and at the end."""
+    """Of Assumption 1, one row per task and rule: n, median and share below 1, over all evaluations and at the end."""
     rows = []
     for (task, rule), group in terms.groupby(["task", "rule"]):
         row = {"task": task, "rule": rule, "n": group.drop_duplicates(KEY).shape[0]}

@@ -122,6 +122,6 @@ def eigenvalue_figure(results: Results, groups: Iterable[str], accepts: Callable
 
 
 def eigenvalue_panel(axis: plt.Axes, rows: pd.DataFrame, task: str) -> pd.DataFrame:
-    """The leading eigenvalue of one task along training, a line a rule. Returns what it drew."""
+    """The leading eigenvalue of one task along training, one line per rule. Returns what it drew."""
     groups = by_rule(rows)
     return draw_curves(axis, groups, styles_of(groups), "eigenvalue").assign(task=task)

@@ -45,7 +45,7 @@ def _named(style: dict) -> dict:
 
 
 def gap_histograms(axis: plt.Axes, table: pd.DataFrame) -> None:
-    """Distributions of the gap of one task's runs by rule, each rule's training performance beside its name."""
+    """Distributions of the gap of one task's runs by rule, each rule's training performance with its name."""
     groups = by_rule(table)
     styles = styles_of(groups)
     for rule, group in groups.items():

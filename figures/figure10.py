@@ -18,7 +18,7 @@ LABELS = {"error_alignment": "Error e", "gradient_alignment": "Gradient g"}
 
 
 def draw(results: Results) -> tuple:
-    """(picture, {"": a row a task, top, group and iteration})."""
+    """(picture, {"": one row per task, top, group and iteration})."""
     table = measures(results, "measured", "alignment.csv", ["iteration", "top", *QUANTITIES])
     table = table[table.rule == "three_factor"]
     tasks = task_columns(table.task)

@@ -10,5 +10,5 @@ CAPTION = LOG_CAPTION + CURVE_CAPTION
 
 
 def draw(results: Results) -> tuple:
-    """(picture, {"": a row a task, rule and iteration})."""
+    """(picture, {"": one row per task, rule and iteration})."""
     return eigenvalue_figure(results, ROLES, is_published_rule)

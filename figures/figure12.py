@@ -1,4 +1,4 @@
-"""Figure 12: A, B) gap against eigenvalue within one rule over learning rates; C) Figure 4 at three times the rate."""
+"""Figure 12: A, B) gap against eigenvalue within one rule; C) Figure 4 at three times the learning rate."""
 
 import pandas as pd
 
@@ -13,13 +13,13 @@ ROLES = ("learning_rates", "triple")
 TITLE = "Within one rule, and Figure 4 at three times the learning rate"
 CAPTION = (
     "A, B: gap against leading eigenvalue at the end of training within one rule, over the grid of learning rates. "
-    "C: leading eigenvalue along training at three times the rate of Figure 4. " + LOG_CAPTION + CURVE_CAPTION
+    "C: leading eigenvalue along training at three times the learning rate of Figure 4. " + LOG_CAPTION + CURVE_CAPTION
 )
 WITHIN = ("bptt", "three_factor")
 
 
 def draw(results: Results) -> tuple:
-    """(picture, {"": A and B, a row a run, "_correlations": a row a task and rule, "_c": a row an iteration})."""
+    """(picture, {"": A and B, one row per run, "_correlations": one per task and rule, "_c": one per iteration})."""
     table, history = ended(results, "learning_rates"), histories(results, "triple")
     table, history = table[table.rule.isin(WITHIN)], history[history.rule.isin(STEP_RULES)]
     tasks = task_columns([*table.task, *history.task])
@@ -34,7 +34,7 @@ def draw(results: Results) -> tuple:
         drawn.append(eigenvalue_panel(axes[2][column], history[history.task == task], task))
     for axis in axes[0]:
         axis.set_title(axis.get_title(), fontsize=11, pad=24)  # above the lines that name the correlation
-    for axis, letter, text in zip(axes[:, 0], "ABC", (*map(rule_label, WITHIN), "Three times the rate")):
+    for axis, letter, text in zip(axes[:, 0], "ABC", (*map(rule_label, WITHIN), "Three times the learning rate")):
         quantity = "Leading Hessian eigenvalue" if letter == "C" else axis.get_ylabel()
         axis.set_ylabel(f"{letter}) {text}\n{quantity}")
     tables = {"": table, "_correlations": pd.DataFrame(correlations)}

@@ -17,7 +17,7 @@ CAPTION = (
 
 
 def draw(results: Results) -> tuple:
-    """(picture, {"": a row a run, "_groups": a row a task and rule, "_correlations": a row a task})."""
+    """(picture, {"": one row per run, "_groups": one row per task and rule, "_correlations": one row per task})."""
     table = with_rules(ended(results, "main"), is_published_rule)
     tasks = task_columns(table.task)
     picture, axes = panels(2, tasks, results.note)

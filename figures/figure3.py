@@ -1,4 +1,4 @@
-"""Figure 3: the leading Hessian eigenvalue along training, one line a rule."""
+"""Figure 3: the leading Hessian eigenvalue along training, one line per rule."""
 
 from figures.curves import CURVE_CAPTION, LOG_CAPTION, eigenvalue_figure
 from figures.gaps import is_published_rule
@@ -10,5 +10,5 @@ CAPTION = LOG_CAPTION + CURVE_CAPTION
 
 
 def draw(results: Results) -> tuple:
-    """(picture, {"": a row a task, rule and iteration})."""
+    """(picture, {"": one row per task, rule and iteration})."""
     return eigenvalue_figure(results, ROLES, is_published_rule)

@@ -1,4 +1,4 @@
-"""Figure 4: the step length matched: BPTT scaled by the three-factor rule's rho, beside both."""
+"""Figure 4: the step length matched: BPTT scaled by the three-factor rule's rho, with both for comparison."""
 
 from figures.curves import CURVE_CAPTION, LOG_CAPTION, eigenvalue_figure
 from figures.runs import Results
@@ -14,5 +14,5 @@ CAPTION = (
 
 
 def draw(results: Results) -> tuple:
-    """(picture, {"": a row a task, rule and iteration})."""
+    """(picture, {"": one row per task, rule and iteration})."""
     return eigenvalue_figure(results, ROLES, STEP_RULES.__contains__)

@@ -1,4 +1,4 @@
-"""Figure 5: the three-factor rule with a large, then decaying learning rate beside its uniform one, and BPTT."""
+"""Figure 5: the three-factor rule with a large, then decaying learning rate, against its uniform one and BPTT."""
 
 from typing import Dict
 
@@ -23,7 +23,7 @@ STYLES["Three-factor, scheduled"] = {"label": "Three-factor, scheduled", "color"
 
 
 def draw(results: Results) -> tuple:
-    """(picture, {"": a row a task, group and iteration, "_runs": a row a run, "_groups": a row a group})."""
+    """(picture, {"": one row per task, group and iteration, "_runs": one per run, "_groups": one per group})."""
     history = {group: histories(results, group) for group in ROLES}
     table = {group: ended(results, group) for group in ROLES}
     everything = pd.concat(table.values(), ignore_index=True)

@@ -14,7 +14,7 @@ CAPTION = (
 
 
 def draw(results: Results) -> tuple:
-    """(picture, {"": a row a run, "_groups": a row a task and rule})."""
+    """(picture, {"": one row per run, "_groups": one row per task and rule})."""
     table = ended(results, "main")
     table = table[table.rule.isin(STEP_RULES)]
     tasks = task_columns(table.task)

@@ -23,7 +23,7 @@ LAW_COLUMNS = ["top", "l2", "slope", "alpha", "alpha_error", "decay", "alpha_own
 
 
 def draw(results: Results) -> tuple:
-    """(picture, {"": a row a task, rule and rank, "_slopes": a row a run and fit})."""
+    """(picture, {"": one row per task, rule and rank, "_slopes": one row per run and fit})."""
     spectra = _published(measures(results, "measured", "spectrum.csv", ["rank", "eigenvalue"]))
     laws = _published(measures(results, "measured", "power_law.csv", LAW_COLUMNS))
     tasks = task_columns([*spectra.task, *laws.task])

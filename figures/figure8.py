@@ -1,4 +1,4 @@
-"""Figure 8: relative flatness of the readout along training, one line a rule."""
+"""Figure 8: relative flatness of the readout along training, one line per rule."""
 
 import pandas as pd
 
@@ -15,7 +15,7 @@ CAPTION = (
 
 
 def draw(results: Results) -> tuple:
-    """(picture, {"": a row a task, rule and iteration})."""
+    """(picture, {"": one row per task, rule and iteration})."""
     table = measures(results, "measured", "relative_flatness.csv", ["iteration", "relative_flatness"])
     table = with_rules(table, is_published_rule)
     tasks = task_columns(table.task)

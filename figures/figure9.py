@@ -10,7 +10,7 @@ CAPTION = "Trunc X: each loss term goes back through all but X time steps. " + L
 
 
 def draw(results: Results) -> tuple:
-    """(picture, {"": a row a task, rule and iteration})."""
+    """(picture, {"": one row per task, rule and iteration})."""
     return eigenvalue_figure(results, ROLES, _is_truncation)
 
 

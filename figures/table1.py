@@ -1,4 +1,4 @@
-"""Table 1: BPTT stopped early, at the three-factor rule's test accuracy, beside the three-factor rule.
+"""Table 1: BPTT stopped early, at the three-factor rule's test accuracy, and the three-factor rule.
 
 The paper does not say in which unit its gap is: three are reported, and which is nearest to the published numbers.
 """
@@ -26,7 +26,7 @@ ROWS = {"three_factor": ("Three-factor", ""), "bptt": ("BPTT, early stopping", "
 
 
 def draw(results: Results) -> tuple:
-    """(picture, {"": a row a rule and quantity, "_runs": BPTT's evaluations that were taken})."""
+    """(picture, {"": one row per rule and quantity, "_runs": BPTT's evaluations that were taken})."""
     published = _published()
     rows = []
     for rule, (label, prefix) in ROWS.items():
