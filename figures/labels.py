@@ -42,3 +42,11 @@ def group_label(group: str, rule: str) -> str:
 def task_label(task: str) -> str:
     """The paper's name of a task; a task that is not the paper's keeps its own."""
     return TASKS.get(task, task)
+
+
+def title(name: str) -> str:
+    """`Figure 2`, `Table 1`, `Bounds`; a family of claims without a figure has its own words."""
+    for prefix in ("figure", "table"):
+        if name.startswith(prefix) and name[len(prefix) :].isdigit():
+            return f"{prefix.capitalize()} {name[len(prefix) :]}"
+    return name.replace("_", " ").capitalize().replace("hessian", "Hessian")
