@@ -82,7 +82,9 @@ def results(folder):
     Except the report and provenance (when and how long), logs and stamp (what happened), and plan.json (where).
     """
     root = results_of(folder)
-    left_out = re.compile(r"\.snakemake/|logs/|done/|provenance\.json$|plan\.json$|report\.html$|\.stamp$|\.tmp$")
+    left_out = re.compile(
+        r"\.snakemake/|logs/|done/|provenance\.json$|plan\.json$|report\.html$|README\.md$|\.stamp$|\.tmp$"
+    )
     files = (path for path in root.rglob("*") if path.is_file())
     return {str(p.relative_to(root)): p.read_bytes() for p in files if not left_out.search(str(p.relative_to(root)))}
 

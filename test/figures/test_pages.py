@@ -1,0 +1,102 @@
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from figures import answers, pages
+from figures.__main__ import main
+from figures.power import detectable, runs_needed
+
+HOME = Path(__file__).resolve().parents[2]
+FULL = HOME / "results" / "full"
+
+
+def row(claim, task, verdict, **others):
+    """A row of verdicts.json."""
+    common = {"claim": claim, "figure": "figure2", "family": claim, "place": "Results", "says": f"{claim} says so."}
+    common.update(read_as="", task=task, task_label=task, groups="A / B", kind="greater", effect_name="effect", test="")
+    common.update(verdict=verdict, reason="a reason", comparable_training="", detail="", survivors="", matched="")
+    common.update(effect=0.5, low=0.1, high=0.9, p=0.01, p_corrected=0.02, negligible=0.1)
+    common.update(n_first=30, n_second=20, mean_first=2.0, mean_second=1.0)
+    return dict(common, **others)
+
+
+def judged(folder, rows):
+    text = json.dumps({"rule": {"line": "The rule.", "changes": []}, "rows": rows})
+    (folder / "verdicts.json").write_text(text)
+    return answers.claims(answers.read_verdicts(folder / "verdicts.json")[1])
+
+
+def test_a_claims_standing_is_what_its_tasks_and_comparisons_agree_on(tmp_path):
+    verdicts = {
+        "all": ["reproduced", "compatible"],
+        "some": ["reproduced", "inconclusive"],
+        "none": ["not reproduced", "not reproduced"],
+        "unsure": ["not reproduced", "inconclusive"],
+        "one": ["no runs", "reproduced"],
+        "empty": ["no runs", "no runs"],
+    }
+    rows = [row(name, f"task{k}", verdict) for name, found in verdicts.items() for k, verdict in enumerate(found)]
+    found = {claim.name: claim.standing for claim in judged(tmp_path, rows)}
+    expected = {"all": "holds", "some": "in part", "none": "does not hold", "unsure": "open", "one": "holds"}
+    assert found == {**expected, "empty": "no runs"}
+
+
+def test_a_sentence_says_where_a_claim_holds_and_how_large_it_is(tmp_path):
+    rows = [row("c", "one", "reproduced"), row("c", "two", "not reproduced", mean_first=-0.1, mean_second=0.2)]
+    (claim,) = judged(tmp_path, rows)
+    assert answers.sentence(claim) == "holds on one (×\u00a02); does not hold on two (-0.3)"
+
+
+def test_an_open_claim_says_what_its_runs_could_have_seen(tmp_path):
+    (claim,) = judged(tmp_path, [row("c", "one", "inconclusive", p_corrected=0.3, n_first=30, n_second=30, effect=0.2)])
+    why = claim.cells["one"].rows[0]["why"]
+    assert "seen: effect 0.2 [0.1, 0.9]" in why and "30 and 30 runs find 0.42 and more with 80 % power" in why
+    assert "takes about 140 runs per group" in why
+
+
+def test_power_is_that_of_simulated_experiments():
+    """Normal groups apart by the shift whose rank-biserial correlation is the detectable one: 80 % are significant."""
+    effect = detectable("greater", [25, 25], False, 0.05)
+    shift = np.sqrt(2) * stats.norm.ppf((effect + 1) / 2)
+    random = np.random.RandomState(0)
+    draws = [(shift + random.randn(25), random.randn(25)) for _ in range(1000)]
+    found = [stats.mannwhitneyu(*draw, alternative="two-sided").pvalue < 0.05 for draw in draws]
+    assert np.mean(found) == pytest.approx(0.8, abs=0.05)
+    assert detectable("similar", [25, 25], False, 0.05) is None and detectable("greater", [3, 25], False, 0.05) is None
+    assert runs_needed(0.2, 0.4, 30) == 120 and runs_needed(0.0, 0.4, 30) is None
+
+
+def test_the_findings_in_the_readmes_are_those_of_the_verdicts(tmp_path):
+    """No number of a README's findings can disagree with results/full/verdicts.json: it is made from it again."""
+    for written, place in ((HOME / "README.md", HOME), (FULL / "README.md", FULL)):
+        output = tmp_path / "results" / "full" if place == FULL else tmp_path
+        output.mkdir(parents=True, exist_ok=True)
+        shutil.copy(str(written), str(output / "README.md"))
+    shutil.copy(str(FULL / "verdicts.json"), str(tmp_path / "results" / "full"))
+    if (FULL / pages.PICTURE).is_file():
+        (tmp_path / "results" / "full" / "figures").mkdir()
+        shutil.copy(str(FULL / pages.PICTURE), str(tmp_path / "results" / "full" / pages.PICTURE))
+    for name, output in (("readme", tmp_path), ("findings", tmp_path / "results" / "full")):
+        assert main([name, str(tmp_path / "results" / "full"), str(output)]) == 0
+    assert (tmp_path / "README.md").read_text() == (HOME / "README.md").read_text()
+    assert (tmp_path / "results" / "full" / "README.md").read_text() == (FULL / "README.md").read_text()
+
+
+def test_the_readme_speaks_of_results_between_its_markers_alone():
+    text = (HOME / "README.md").read_text()
+    outside = re.sub(re.escape(pages.BEGIN) + ".*" + re.escape(pages.END), "", text, flags=re.DOTALL)
+    assert not re.search(r"\+-|±|reproduced\*|inconclusive", outside)
+
+
+def test_a_readme_without_a_place_for_the_findings_is_one_line(tmp_path, capsys):
+    judged(tmp_path, [row("c", "one", "reproduced")])
+    (tmp_path / "README.md").write_text("nothing\n")
+    with pytest.raises(SystemExit) as stopped:
+        main(["readme", str(tmp_path), str(tmp_path)])
+    err = capsys.readouterr().err
+    assert stopped.value.code == 2 and len(err.splitlines()) == 1 and "has no place for the findings" in err
