@@ -166,7 +166,7 @@ def size_text(row: dict) -> str:
     if row["effect_name"].startswith("log ratio"):
         return f"×\u00a0{_short(np.exp(effect))}"
     if row["kind"] in ("correlates", "correlates_within"):
-        return f"r = {effect:.2f}"
+        return f"r\u00a0=\u00a0{effect:.2f}"
     if "share" in row["effect_name"]:
         return f"{effect:.0%}" + (" beyond" if row["kind"] == "within" else "")
     return _short(first if second is None else effect)
