@@ -1,10 +1,12 @@
-"""What a step costs beside the matrix products that it cannot avoid, and what an ensemble saves; one thread.
+"""What a step costs beside the matrix products that it cannot avoid, what an ensemble saves, and what evaluations cost;
+one thread on one core.
 
     python -m bench [--repeats N]
 
-Each line is a ratio within this run: both sides are timed in turns in the same session, and the median of the ratios
-of neighbours is printed, so that a machine that is slower for a while slows both. The products are plain tf.matmul on
-variables, reduced to one fetched number each, so that nothing is pruned or folded:
+Each line is a ratio within this run: both sides are timed in turns in the same session, and the median of the ratios of
+neighbours is printed, so that a machine that is slower for a while slows both; the last lines are what evaluations take
+of a run (bench/evaluations.py). The products are plain tf.matmul on variables, reduced to one fetched number each, so
+that nothing is pruned or folded:
 
     training step    T - 1 recurrent products forward, T - 1 with W_h^T back, one stacked over time for dW_h;
                      the input's, stacked, forward and for dW_x
@@ -13,12 +15,13 @@ variables, reduced to one fetched number each, so that nothing is pruned or fold
 """
 
 import sys
-import time
 from typing import Callable, List, Optional, Tuple
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from bench.evaluations import PRODUCTS, share_of_evaluations
+from bench.timing import circumstances, in_turns, milliseconds, pin_to_one_core, report
 from experiments.command_line import OneLineParser
 from experiments.plan.config import make_config, task_of
 from experiments.train.data import load_data
@@ -35,20 +38,6 @@ BATCH = 256
 RATE = np.array([1e-6], np.float32)
 EQUAL = 4  # products of every replica; none of them is done before
 ENSEMBLES = (("pattern_generation", 30), ("delayed_match", 10))
-
-
-def milliseconds(call: Callable) -> float:
-    """Wall time of one call."""
-    begun = time.perf_counter()
-    call()
-    return 1e3 * (time.perf_counter() - begun)
-
-
-def in_turns(repeats: int, *calls: Callable) -> np.ndarray:
-    """Milliseconds [repeats, calls] of calls made one after the other, again and again, after an unmeasured round."""
-    for call in calls:
-        call()
-    return np.array([[milliseconds(call) for call in calls] for _ in range(repeats)])
 
 
 class BareProducts:
@@ -144,15 +133,6 @@ def power_iterations(example: Example, task) -> Callable[[int], int]:
     return lambda products: int(call(*example, products)[0][0])
 
 
-def report(name: str, measured: np.ndarray, against: str, reference: np.ndarray) -> None:
-    """Prints the median ratio of neighbours, and the medians themselves."""
-    ratio = np.median(measured / reference)
-    print(
-        f"{name:34} {ratio:5.2f} x {against:23} ({np.median(measured):.2f} ms, {np.median(reference):.2f} ms)",
-        flush=True,
-    )
-
-
 def _random_variables() -> Callable:
     random = np.random.RandomState(0)
 
@@ -173,6 +153,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
     repeats = parser.parse_args(arguments).repeats
     if repeats < 1:
         parser.error(f"--repeats is {repeats}; expected a whole number of at least 1")
+    pin_to_one_core()
+    print(circumstances(), flush=True)
     task = get_task("seq_mnist")
     data = task.data(random_stream(0))
     batch = data.batch(0, BATCH)
@@ -195,6 +177,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
     report("eigenvalue, 20 products", times[:, 0] + 19 * product, "one product in its loop", product)
     for small, size in ENSEMBLES:
         compare_ensemble(small, size, repeats)
+    for rule in PRODUCTS:
+        print(share_of_evaluations(rule), flush=True)
     return 0
 
 
