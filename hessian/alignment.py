@@ -1,4 +1,4 @@
-"""How a gradient and a rule's error lie to the leading eigenvectors of the Hessian (Figure 10). All over W_h only."""
+"""Alignment of a gradient, and of a rule's error, with the Hessian's leading eigenvectors (Figure 10); W_h only."""
 
 from typing import Dict, Sequence
 
@@ -8,7 +8,11 @@ TOPS = (5, 10, 20)
 
 
 def step_length(exact: np.ndarray, approximate: np.ndarray) -> float:
-    """rho = (ghat . g) / (g . g), Eq. 6; NaN where the exact gradient vanishes."""
+    """rho = (ghat . g) / (g . g), Eq. 6; NaN where the exact gradient vanishes.
+
+    Training has its own (rules.scaled_bptt.rho), in the graph, per replica and in single precision, where 0 stands for
+    NaN; e is orthogonal to g only if rho is computed in the precision of the arrays that it is made of.
+    """
     g, ghat = flat(exact), flat(approximate)
     square = g @ g
     return float(ghat @ g / square) if square > 0 else float("nan")
@@ -36,5 +40,5 @@ def alignment(vector: np.ndarray, eigenvectors: np.ndarray, tops: Sequence[int] 
 
 
 def flat(array: np.ndarray) -> np.ndarray:
-    """All numbers of an array in one row, in double precision."""
+    """An array as a vector, in double precision."""
     return np.asarray(array, np.float64).ravel()

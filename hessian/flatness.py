@@ -17,7 +17,7 @@ from hessian.operator import dense
 def relative_flatness_of_softmax(features: np.ndarray, readout: np.ndarray, outputs: np.ndarray) -> float:
     """Exact for the mean over rows of a softmax cross-entropy: H_{s,s'} = mean of f f^T (p_s delta_{ss'} - p_s p_s').
 
-    features: f [M, N], a row an example and supervised time step. readout: w [N, K]. outputs: f w + c [M, K].
+    features: f [M, N], one row per example and supervised time step. readout: w [N, K]. outputs: f w + c [M, K].
     """
     features, readout, outputs = (np.asarray(array, np.float64) for array in (features, readout, outputs))
     exponentials = np.exp(outputs - outputs.max(axis=1, keepdims=True))

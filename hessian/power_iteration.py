@@ -32,7 +32,7 @@ class LeadingEigenvalue(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """Where a power iteration stands: what is found so far, the next direction [R, ...], and who is done [R]."""
+    """State of a power iteration: estimates so far, the next direction [R, ...], which replicas are done [R]."""
 
     found: LeadingEigenvalue
     direction: tf.Tensor
@@ -46,8 +46,8 @@ def leading_eigenvalue(
 
     loss: scalar or [R]; replica r's part depends on variable[r] alone. variable: [R, ...]. start: [R, ...], not zero.
     The gradient that the products differentiate is built outside the loop: the forward pass and the first backward pass
-    run once a call. A replica that has stopped keeps its values while others go on; one whose product is not finite
-    stops at once, not converged.
+    run once per call. A replica that has stopped keeps its values while others continue; one whose product is not
+    finite stops at once, not converged.
 
     It stops when |Hv| changes by less than max(TOLERANCE, RELATIVE_TOLERANCE |Hv|). TOLERANCE is absolute, as in the
     published code: where all eigenvalues are of its size or smaller, the iteration stops at its second product, and the
@@ -79,7 +79,7 @@ def power_iteration(
     """At most `max_products` further products, until at most `min_running` replicas are not done, as
     `leading_eigenvalue` says.
 
-    Who calls it again with the replicas that are not done alone, spares the products of those that are.
+    Called again with only the replicas that are not done, it spares the products of those that are.
     """
     gradient = gradient_of(loss, variable)
 
@@ -106,7 +106,7 @@ def power_iteration(
 
 
 def _estimate(product, direction, before) -> LeadingEigenvalue:
-    """What the product of the Hessian with a unit vector says of the leading eigenvalue."""
+    """The estimate of the leading eigenvalue from the product of the Hessian with a unit vector."""
     eigenvalue = _norm(product)
     rayleigh = tf.reduce_sum(product * direction, axis=_inner(direction))
     off = _norm(product - direction * _spread(rayleigh, direction))

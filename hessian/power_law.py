@@ -44,7 +44,7 @@ class PowerLaw(NamedTuple):
     """Of the `top` largest magnitudes.
 
     slope: s of k^(-s), in log-log rank. fit: of the density, with xmin at the smallest of them. own: the same with the
-    xmin that the package picks, where the Kolmogorov-Smirnov distance is least.
+    xmin that the package picks, where the Kolmogorov-Smirnov distance is smallest.
     """
 
     top: int

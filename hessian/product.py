@@ -17,8 +17,8 @@ def gradient_of(loss: tf.Tensor, variable: tf.Tensor) -> tf.Tensor:
 def hessian_vector_product(gradient: tf.Tensor, variable: tf.Tensor, vector: tf.Tensor) -> tf.Tensor:
     """H v in the variable's shape: the gradient of sum(gradient * stop_gradient(vector)).
 
-    gradient: `gradient_of` the loss. Built once outside a loop, it lets each product inside the loop run the
-    second-order part alone. A loss that is linear in the variable has the product zero. Raises ValueError if an
+    gradient: `gradient_of` the loss. If it is built outside a loop, each product inside the loop runs only the
+    second-order part. A loss that is linear in the variable has the product zero. Raises ValueError if an
     operation of the loss has no second gradient, as TensorFlow 1's sparse softmax cross-entropy and its while loops, so
     that recurrent networks are to be unrolled.
     """

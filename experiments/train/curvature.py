@@ -1,7 +1,7 @@
 """What is measured on the Hessian's batch along training: leading eigenvalues, and the rule's gradient beside BPTT's.
 
 A power iteration takes from a handful to hundreds of products, depending on the replica. So all replicas start in one
-graph, and what is left of them goes on in smaller ones.
+graph, and those that need more products continue in smaller ones.
 """
 
 from typing import Callable, List, NamedTuple, Optional, Sequence
@@ -97,7 +97,7 @@ class CurvatureMeasures:
         return Curvature(*[getattr(progress.found, name) for name in Curvature._fields])
 
     def _iterated(self, part, progress, running, examples, which, min_running) -> Progress:
-        """The progress after the power iterations `running`, places in `which`, have gone on in a part."""
+        """The progress after a part has continued the power iterations `running`, which are indices of `which`."""
         places, before = _filled(running, part.size), tf.nest.flatten(progress)
         left = self.max_products - progress.found.iterations[running[0]]  # the same for all that are running
         reached = part.iterate(
@@ -116,7 +116,7 @@ class CurvatureMeasures:
 
 
 def _sizes(networks: int) -> List[int]:
-    """How many replicas the parts hold: all, a third, a ninth, ... at least 2 where there are several."""
+    """How many replicas each part holds: all, a third, a ninth, ..., but never 1 of several."""
     sizes = [networks]
     while sizes[-1] > 2:
         sizes.append(max(2, -(-sizes[-1] // 3)))
@@ -124,7 +124,7 @@ def _sizes(networks: int) -> List[int]:
 
 
 def _filled(indices: np.ndarray, size: int) -> np.ndarray:
-    """The indices, the last one repeated up to that many."""
+    """The indices, padded to that size with the last one."""
     return np.pad(indices, (0, size - len(indices)), mode="edge")
 
 
@@ -134,7 +134,7 @@ def _chosen(examples: Example, replicas: np.ndarray) -> List[np.ndarray]:
 
 
 def _replaced(old: np.ndarray, places: np.ndarray, new: np.ndarray) -> np.ndarray:
-    """A copy with the first of the new values in these places."""
+    """A copy with the new values, which may be padded, in these places."""
     found = np.array(old)
     found[places] = new[: len(places)]
     return found

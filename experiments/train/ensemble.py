@@ -20,8 +20,11 @@ from tasks import Example, Task
 
 
 def keep_freed_memory() -> None:
-    """Tells glibc to keep freed memory instead of giving every large tensor back to the system and fetching it anew,
-    which costs a page fault per 4 KB and, in evaluations, as much time as the arithmetic."""
+    """Tells glibc to keep freed memory for reuse.
+
+    Otherwise every large tensor is returned to the system and requested again, at a page fault per 4 KB, which takes
+    as much time in evaluations as the arithmetic.
+    """
     trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD of malloc.h
     c_library = ctypes.CDLL(None)
     c_library.mallopt(trim_threshold, 2**31 - 1)
@@ -29,14 +32,14 @@ def keep_freed_memory() -> None:
 
 
 class Ensemble:
-    """R networks with common settings, one for each seed and learning rate, trained side by side.
+    """R networks that share their settings, one for each seed and learning rate, trained together.
 
     Arrays that are fed or returned have a leading axis of `replicas`: x [R, T, B, N_in], y [R, K, B, N_out]. A single
-    network of a task whose runs come in ensembles is built twice, because a replica's numbers are the same to the bit
-    whoever shares its ensemble, but TensorFlow takes another kernel for one alone.
+    network of a task whose runs come in ensembles is built twice: a replica's numbers are the same to the bit whoever
+    shares its ensemble, but TensorFlow uses another kernel for a single one.
 
-    training, measured: how many examples a full training batch and the set for the curvature have; None for any number,
-    for which TensorFlow computes shapes at every operation of a gradient, in small networks at the cost of the rest.
+    training, measured: how many examples a full training batch and the Hessian's batch have. None allows any number,
+    but TensorFlow then computes shapes at run time, which in small networks costs as much as everything else.
     """
 
     def __init__(self, config: Config, task: Task, training: Optional[int] = None, measured: Optional[int] = None):
@@ -72,18 +75,18 @@ class Ensemble:
         directions = np.stack([stream("power_iteration").normal(size=shape) for stream in streams])
         self.measures = CurvatureMeasures(config, task, networks, directions, measured, call)
 
-    def train(self, examples: Example, rates: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-        """One step of the learning rule with rates [R]; a rate of 0 leaves a replica as it is.
+    def train(self, examples: Example, learning_rates: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+        """One step of the learning rule with these learning rates [R]; 0 leaves a replica unchanged.
 
-        Returns the loss, penalty included, before it [R], and whether loss and new weights are finite [R]; where they
-        are not, the replica stays as it was.
+        Returns the loss before the step, penalty included [R], and whether loss and new weights are finite [R]; a
+        replica for which they are not is left unchanged.
         """
-        loss, finite, _ = self._train(*self._in(examples), self._in(rates))
+        loss, finite, _ = self._train(*self._in(examples), self._in(learning_rates))
         return self._out(loss), self._out(finite)
 
     def evaluate(self, sets: Iterable[Example]) -> Dict[str, np.ndarray]:
-        """Means over a set given in parts, {"loss", "data_loss", "performance": [R]}, and how many "examples" it has
-        [R]."""
+        """Means over a set that is given in parts: {"loss", "data_loss", "performance": [R]}, and "examples" [R], their
+        number."""
         sums, count = np.zeros((3, 1)), 0
         for examples in sets:
             size = examples.x.shape[2]
@@ -100,7 +103,7 @@ class Ensemble:
         return self.measures.compare(examples, which)
 
     def weights(self) -> Weights:
-        """The present weights, as arrays."""
+        """The current weights, as arrays."""
         return Weights(*[self._out(array) for array in self.state()[: len(Weights._fields)]])
 
     def state(self) -> List[np.ndarray]:
@@ -116,7 +119,7 @@ class Ensemble:
         self._session.close()
 
     def _in(self, given):
-        """What is fed, for every network in the graph."""
+        """What is fed to the graph, which may hold a single network twice."""
         if not self.twice:
             return given
         if isinstance(given, Example):
@@ -124,5 +127,5 @@ class Ensemble:
         return np.concatenate([given, given])
 
     def _out(self, found: np.ndarray) -> np.ndarray:
-        """What is fetched, of the members alone."""
+        """What is fetched, without the second copy of a single network."""
         return found[: len(self.members)]

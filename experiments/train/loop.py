@@ -1,4 +1,4 @@
-"""The training loop: an ensemble from its first iteration, or its last checkpoint, to its finished folder."""
+"""The training loop: an ensemble from its first iteration or last checkpoint to its finished folder."""
 
 import sys
 from pathlib import Path
@@ -21,7 +21,7 @@ def train(config: Config, root: Path, show_progress: Optional[bool] = None, wait
     """Trains the ensemble of a configuration, or resumes it; returns the finished folder.
 
     show_progress: whether there is a bar, by default on a terminal only; without it, one line per evaluation.
-    wait: for another process that trains the same.
+    wait: for another process that is training the same ensemble.
     Raises ConfigError, RunFolderError, DataFileError; Stopped after SIGTERM or SIGINT, with a checkpoint written.
     """
     folder = RunFolder(root, config)
@@ -78,7 +78,7 @@ def _report_divergence(bar: tqdm, training: Training, before: List[str]) -> None
 
 
 def _show(bar: tqdm, training: Training) -> None:
-    """Medians over the replicas that were just evaluated."""
+    """Shows medians over the replicas that have just been evaluated."""
     rows = [row for row in training.history if row["iteration"] == training.iteration]
     if not rows:
         return

@@ -1,8 +1,8 @@
-"""Plain SGD and Adam with a learning rate a replica, which tf.train's optimizers do not take.
+"""Plain SGD and Adam with one learning rate per replica, which tf.train's optimizers do not support.
 
-An optimizer is two functions: `slots(variables)` makes what it keeps beside the weights, and `step(weights, gradients,
-slots, rate)` gives the new weights and the new slots, as tensors; all [R, ...], rate [R]. Who builds the graph assigns
-them.
+An optimizer is two functions. `slots(variables)` makes the variables that it needs besides the weights. `step(weights,
+gradients, slots, rate)` returns the new weights and the new slots as tensors, for the caller to assign. All are
+[R, ...], the learning rates `rate` [R].
 """
 
 from typing import Callable, List, NamedTuple, Tuple

@@ -13,10 +13,10 @@ from models.network import Batch
 
 
 class Step(NamedTuple):
-    """What is fed, `examples` and `learning_rates` [R], and what is fetched.
+    """Fed are the examples and the learning rates [R]; the rest is fetched.
 
-    loss: before the step, penalty included [R]. is_finite: whether loss and new weights are [R]. update: makes the
-    step. state: all that it changes, weights and the optimizer's slots.
+    loss: before the step, penalty included [R]. is_finite: whether both the loss and the new weights are finite [R].
+    update: makes the step. state: all variables that steps change, the weights and the optimizer's slots.
     """
 
     examples: Batch
@@ -28,7 +28,7 @@ class Step(NamedTuple):
 
 
 def make_step(config: Config, networks: Networks, examples: Batch) -> Step:
-    """A replica whose learning rate is 0, or whose loss or new weights would not be finite, keeps what it has."""
+    """A replica is left unchanged if its learning rate is 0 or its loss or new weights would not be finite."""
     weights = networks.weights
     learning = rule_gradient(networks.network, weights, examples, config.rule, networks.feedback, config.step_length)
     trained = [place for place, name in enumerate(Weights._fields) if config.trained in ("all", name)]

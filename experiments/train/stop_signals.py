@@ -1,14 +1,14 @@
-"""SIGTERM and SIGINT as a wish to stop at the next good moment."""
+"""SIGTERM and SIGINT as requests to stop at the next safe point."""
 
 import signal
 
 
 class Stopped(Exception):
-    """The process was asked to stop; what was done is saved."""
+    """The process was asked to stop; a checkpoint is saved."""
 
 
 class StopSignals:
-    """While it lasts, SIGTERM and SIGINT are noted instead of ending the process in the middle of a step."""
+    """Within this context SIGTERM and SIGINT are recorded instead of ending the process in the middle of a step."""
 
     def __enter__(self):
         self.requested = False

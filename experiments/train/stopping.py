@@ -1,4 +1,4 @@
-"""When a replica has ended: loss and leading eigenvalue have both been stable (paper, A.3; the rule is ours)."""
+"""A run ends when both its loss and its leading eigenvalue are stable (paper, A.3; the criterion is ours)."""
 
 from typing import Sequence
 
@@ -8,7 +8,7 @@ import numpy as np
 def is_stable(losses: Sequence[float], eigenvalues: Sequence[float], window: int, tolerance: float) -> bool:
     """Whether both medians over the last `window` evaluations are within `tolerance`, relative, of those before.
 
-    losses, eigenvalues: one value an evaluation, oldest first. False with fewer than two windows of them.
+    losses, eigenvalues: one value per evaluation, oldest first; false with fewer than two windows of them.
     """
     return all(len(values) >= 2 * window and _change(values, window) < tolerance for values in (losses, eigenvalues))
 

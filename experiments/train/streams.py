@@ -1,4 +1,4 @@
-"""Random numbers keyed by (seed, purpose) and nothing else: common to all rules, and with no state to save."""
+"""Random numbers keyed by (seed, purpose) alone: the same for all rules, without any state to save."""
 
 import hashlib
 from typing import Callable
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def random_stream(seed: int) -> Callable[..., np.random.RandomState]:
-    """A function (purpose, *index) -> RandomState, the same whenever it is asked for the same."""
+    """A function (purpose, *index) -> RandomState; the same arguments always give the same numbers."""
 
     def stream(purpose: str, *index: int) -> np.random.RandomState:
         key = "/".join(str(part) for part in (seed, purpose) + index)

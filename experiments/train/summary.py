@@ -45,7 +45,7 @@ def _first_at(rows: pd.DataFrame, loss: float) -> Optional[dict]:
 
 
 def plain(value):
-    """NumPy scalars as JSON's own numbers; what is not finite, which JSON has no word for, as null."""
+    """NumPy scalars as plain numbers, and those that are not finite, which JSON cannot express, as null."""
     if isinstance(value, dict):
         return {name: plain(part) for name, part in value.items()}
     if isinstance(value, np.generic):

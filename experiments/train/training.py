@@ -1,4 +1,4 @@
-"""An ensemble in training: its state, its steps, its evaluations, and the history that they leave."""
+"""An ensemble in training: its state, steps and evaluations, and the history of these."""
 
 import math
 from typing import Callable, Dict, List, Set
@@ -16,11 +16,11 @@ CURVATURE = ("eigenvalue", "rayleigh", "residual", "settled", "converged")
 KINDS = dict.fromkeys(("seed", "iteration", "training_examples", "power_iterations"), int)
 KINDS.update(settled=bool, converged=bool)
 COMPARISON = ("rho", "rho_W_h", "rho_W_x", "rho_data", "cosine")
-RUNNING = "running"  # a replica's status until it is completed, stable, capped or diverged
+RUNNING = "running"  # the status of a replica until it is completed, stable, capped or diverged
 
 
 class Training:
-    """An ensemble in training, and its history so far: one row (a dict) an evaluation and replica."""
+    """An ensemble in training and its history so far, one row (a dict) per evaluation and replica."""
 
     def __init__(self, config: Config, folder: RunFolder, data: List[Data]):
         from experiments.train.ensemble import Ensemble  # imports TensorFlow: not for --help or a bad option
@@ -29,10 +29,12 @@ class Training:
         self.task, self.members = task_of(config), members(config)
         self.iteration, self.history = 0, []
         self.status, self.diverged_at = [RUNNING] * len(self.members), [-1] * len(self.members)
-        # the evaluations that are, or can be, of the end
         planned = evaluations(config)
-        self._whole = {*planned} if config.until_stable else {*end_of_training(config, planned), config.iterations}
-        self._rates = np.array([rate for _, rate in self.members], np.float32)
+        # evaluations that are, or may turn out to be, part of the end: on the whole training set
+        self._possible_end = (
+            {*planned} if config.until_stable else {*end_of_training(config, planned), config.iterations}
+        )
+        self._learning_rates = np.array([rate for _, rate in self.members], np.float32)
         self._full_batch = stack_examples([each.batch(0, None) for each in data]) if self._is_full_batch() else None
         self.ensemble = Ensemble(config, self.task, data[0].training_examples, self._hessian_batch().x.shape[2])
 
@@ -40,7 +42,7 @@ class Training:
         return self.config.batch_size == FULL_BATCH
 
     def restore(self) -> None:
-        """Goes back to the last checkpoint, if there is one."""
+        """Resumes from the last checkpoint, if there is one."""
         saved = self.folder.checkpoint()
         if saved is None:
             return
@@ -66,14 +68,14 @@ class Training:
 
     @property
     def running(self) -> List[int]:
-        """Which replicas still train."""
+        """The replicas that are still training."""
         return [replica for replica, status in enumerate(self.status) if status == RUNNING]
 
     def train_step(self) -> None:
-        """One iteration of the running replicas; notes which of them diverge."""
-        rates = self._rates * np.float32(learning_rate_factor(self.config, self.iteration))
-        rates[[replica for replica, status in enumerate(self.status) if status != RUNNING]] = 0
-        loss, finite = self.ensemble.train(self._batch(), rates)
+        """One iteration of the running replicas; those that diverge are marked."""
+        learning_rates = self._learning_rates * np.float32(learning_rate_factor(self.config, self.iteration))
+        learning_rates[[replica for replica, status in enumerate(self.status) if status != RUNNING]] = 0
+        loss, finite = self.ensemble.train(self._batch(), learning_rates)
         for replica in self.running:
             if not finite[replica]:
                 self._diverge(replica)
@@ -91,11 +93,11 @@ class Training:
         self.status[replica], self.diverged_at[replica] = "diverged", self.iteration
 
     def is_evaluated(self) -> bool:
-        """Whether the history has rows for the present iteration."""
+        """Whether the history has rows for the current iteration."""
         return bool(self.history) and self.history[-1]["iteration"] == self.iteration
 
     def evaluate(self) -> None:
-        """Adds a row for each running replica, saves the weights, ends the replicas that are done, saves all."""
+        """Adds a row for each running replica, saves the weights, ends replicas that are done, writes a checkpoint."""
         results = {name: self._evaluate_set(name) for name in self.data[0].sets}
         factor = learning_rate_factor(self.config, self.iteration)
         hessian_batch = self._hessian_batch()
@@ -120,12 +122,12 @@ class Training:
         return self.ensemble.evaluate(stack_examples(part) for part in parts)
 
     def _set(self, data: Data, name: str) -> Callable:
-        """The examples of a set; the training set's sample, if it has one, at evaluations known not to be the end's."""
+        """The examples of a set; before the end, of the training set's sample, if it has one."""
         sampled = name == "training" and data.training_sample is not None
-        return data.training_sample if sampled and self.iteration not in self._whole else data.sets[name]
+        return data.training_sample if sampled and self.iteration not in self._possible_end else data.sets[name]
 
     def _performances(self, of: Dict[str, dict]) -> dict:
-        """The columns of one replica that come from evaluating its sets; gaps are larger where worse."""
+        """The columns of one replica that come from evaluating its sets; the larger a gap, the worse."""
         sign, training, test = GAP_SIGN[self.task.performance], of["training"], of["test"]
         row = {
             "training_examples": training["examples"],
@@ -143,7 +145,7 @@ class Training:
         return row
 
     def _end_replicas(self) -> None:
-        """Gives the replicas that have just been evaluated their final status, if they are done."""
+        """Sets the final status of the replicas that have just been evaluated and are done."""
         rows = {(row["seed"], row["learning_rate"]): row for row in self.history if row["iteration"] == self.iteration}
         for replica in self.running:
             row = rows[self.members[replica]]
