@@ -183,7 +183,7 @@ def test_other_members_and_single_arrays_are_refused(tmp_path, capsys):
         archive.writestr("notes.txt", "from last week")
     with pytest.raises(SystemExit) as stopped:
         inspect.main(["--rule", "bptt", *files])
-    assert stopped.value.code == 2 and "its member notes.txt is no array" in capsys.readouterr().err
+    assert stopped.value.code == 2 and "its member notes.txt is not an array" in capsys.readouterr().err
     with open(str(tmp_path / "B.npz"), "wb") as stream:
         np.save(stream, P.x)
     with pytest.raises(SystemExit) as stopped:
