@@ -145,7 +145,7 @@ class Progress:
     def _ended(self, name: str, code: int, seconds: float) -> str:
         count, job = f"{len(self._done)}/{len(self._jobs)}", self._jobs[name]
         if code == 0:
-            return f"{count} {job.name}: {duration(seconds)}{self._left(self._states())}"
+            return "; ".join([f"{count} {job.name}: {duration(seconds)}"] + self._left(self._states()))
         log = self.results / "logs" / f"{name}.log"
         return f"{count} {job.name}: FAILED with exit code {code}: {last_words(log)}\n  log: {log}"
 
@@ -160,16 +160,17 @@ class Progress:
         except OSError:  # it has just ended
             return time.time()
 
-    def _left(self, states: Dict[str, Tuple[str, float]]) -> str:
+    def _left(self, states: Dict[str, Tuple[str, float]]) -> List[str]:
+        """The time left, in words; none where nothing is left."""
         left = [(job, states.get(name, ("", 0.0))[1]) for name, job in self._jobs.items() if name not in self._done]
-        seconds = time_left(left, self._measured, self.cores or len(states))
         if not left:
-            return ""
-        return "; time left unknown" if seconds is None else f"; about {duration(seconds)} left"
+            return []
+        seconds = time_left(left, self._measured, self.cores or len(states))
+        return ["time left unknown" if seconds is None else f"about {duration(seconds)} left"]
 
     def _now(self) -> str:
         states = self._states()
         if len(self._done) == len(self._jobs):
-            return "; drawing figures, verdicts and report"
+            return " | drawing figures, verdicts and report"
         running = [self._jobs[name].name + state for name, (state, _) in states.items()]
-        return self._left(states) + "".join(f" | {words}" for words in running or ["starting"])
+        return "".join(f" | {words}" for words in self._left(states) + (running or ["starting"]))
