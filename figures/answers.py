@@ -84,8 +84,7 @@ def read_verdicts(path: Path) -> Tuple[dict, List[dict]]:
     for row in rows:
         row["standing"] = STANDINGS.get(row["verdict"], row["verdict"])
         row["unequal"] = row["comparable_training"] == "no" and row["standing"] in ("holds", "does not hold", "open")
-        row["capped"] = any(row.get(f"capped_{place}") for place in PLACES)
-        row["why"] = _why(row, sizes[row["family"], row["task"]])
+        row["why"] = _why(row, sizes[row["family"], row["task"]]) + _at_cap(row)
     return found["rule"], rows
 
 
@@ -187,6 +186,12 @@ def _why(row: dict, family: int) -> str:
     if row["p_corrected"] is None or row["p_corrected"] >= 0.05:
         said += _what_could_be_seen(row, family)
     return "; ".join(said)
+
+
+def _at_cap(row: dict) -> str:
+    """What is added where runs ended at their cap, so that longer ones might have said something else."""
+    capped, n = (sum(row.get(f"{name}_{place}") or 0 for place in PLACES) for name in ("capped", "n"))
+    return f"; {capped:.0f} of {n:.0f} runs ended at their cap of iterations" if capped else ""
 
 
 def _plain_name(row: dict) -> str:

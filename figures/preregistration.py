@@ -5,7 +5,7 @@ import os
 import subprocess
 from datetime import datetime
 from pathlib import Path
-from typing import Iterable, Optional
+from typing import Callable, Iterable, Optional
 
 from experiments.plan.source import syntax
 
@@ -16,34 +16,42 @@ FILES = (CLAIMS, *(f"figures/{name}.py" for name in (*MODULES, "verdicts")))
 
 
 def rule(provenances: Iterable[dict], changes: list) -> dict:
-    """What verdicts.json says of the rule: hashes, the commit that last changed it and when, the start of the earliest
-    judged run, older_than_runs (None where that is not known), all that in one line, and the changes."""
-    found = dict(
-        claims_sha256=hashlib.sha256((HOME / CLAIMS).read_bytes()).hexdigest(),
-        code_sha256=hashlib.sha256("".join(map(_syntax, FILES[1:])).encode()).hexdigest(),
-        **_commit(),
-        earliest_run=earliest(provenances),
-    )
+    """What verdicts.json says of the rule: hashes, the first commit that has it as it is and when, the start of the
+    earliest judged run, older_than_runs (None where that is not known), all that in one line, and the changes."""
+    hashes = _hashes(lambda file: (HOME / file).read_text(encoding="utf-8"))
+    found = dict(hashes, **_commit(hashes), earliest_run=earliest(provenances))
     older = older_than(found["committed"], found["earliest_run"])
     return dict(found, older_than_runs=older, line=line(found, older), changes=changes)
 
 
-def _syntax(file: str) -> str:
-    return syntax((HOME / file).read_text(encoding="utf-8"))
+def _hashes(read: Callable[[str], str]) -> dict:
+    """SHA-256 of the claims, and of the code without comments and docstrings. read: a file's text by its path."""
+    code = "".join(syntax(read(file)) for file in FILES[1:])
+    texts = {"claims_sha256": read(CLAIMS), "code_sha256": code}
+    return {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
 
 
-def _commit() -> dict:
-    """The commit that last changed the rule's files, and its time; unknown without git or if they are changed since."""
+def _commit(hashes: dict) -> dict:
+    """The first commit that has the rule as it is, and its time; unknown without git or if it is in none."""
     if "BIOLHESS_COMMIT" in os.environ:
         return {"commit": os.environ["BIOLHESS_COMMIT"], "committed": "unknown"}
     try:
-        commit, committed = _git("log", "-1", "--format=%H %cI", "--", *FILES).split()
-        dirty = _git("status", "--porcelain", "--", *FILES)
-    except (OSError, ValueError, subprocess.CalledProcessError):
+        commits = _git("log", "--reverse", "--format=%H %cI", "--", *FILES).splitlines()
+        first = next((words for words in commits if _has_rule(words.split()[0], hashes)), None)
+    except (OSError, subprocess.CalledProcessError):
         return {"commit": "unknown", "committed": "unknown"}
-    if dirty:
-        return {"commit": f"{commit[:12]}-dirty", "committed": "unknown"}
+    if first is None:
+        return {"commit": "none yet", "committed": "unknown"}
+    commit, committed = first.split()
     return {"commit": commit[:12], "committed": committed}
+
+
+def _has_rule(commit: str, hashes: dict) -> bool:
+    """Whether the rule was, in this commit, what it is now."""
+    try:
+        return _hashes(lambda file: _git("show", f"{commit}:{file}") + "\n") == hashes
+    except (subprocess.CalledProcessError, SyntaxError):  # a commit before one of the files was there
+        return False
 
 
 def _git(*arguments: str) -> str:
@@ -70,7 +78,7 @@ def line(found: dict, older: Optional[bool]) -> str:
     """The same in one line."""
     if found["committed"] == "unknown":
         return f"When this rule was committed is unknown here (commit {found['commit']})."
-    said = f"This rule was last changed on {found['committed']} (commit {found['commit']}), "
+    said = f"This rule was committed on {found['committed']} (commit {found['commit']}), "
     if older is None:
         return said + "before any run that it judges."
     return said + ("before" if older else "after") + f" the first judged run began, on {found['earliest_run']}."

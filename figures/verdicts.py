@@ -47,7 +47,6 @@ def judge(published: dict, values: Callable, reduced: bool = False) -> List[dict
         row["verdict"], row["reason"] = verdict(row, settings, reduced)
         if row["as_above"] and not reduced:
             row["verdict"], row["reason"] = "as above", f"the runs of {row['as_above']}"
-        row["reason"] += _at_cap(row)
     return rows
 
 
@@ -80,12 +79,6 @@ def _row(asked: Row, groups: List[Group], values: Callable, settings: dict) -> d
     row["too_few"] = min(len(group.values) for group in groups) < settings["min_runs"]
     row["too_many_diverged"] = any(g.diverged > settings["max_diverged"] * len(g.table) for g in groups)
     return {**row, **_outcome(claim, groups, settings, key), "matched": _matched(asked, groups, values, settings, key)}
-
-
-def _at_cap(row: dict) -> str:
-    """What the reason adds where runs ended at their cap, so that a longer run might have said something else."""
-    capped, n = (sum(row.get(f"{name}_{place}", 0) for place in PLACES) for name in ("capped", "n"))
-    return f"; {capped} of {n} runs at their cap of iterations" if capped else ""
 
 
 def _negligible(claim: dict) -> float:

@@ -1,6 +1,7 @@
 """Verdicts from a results folder: what is written, how old the rule says it is, and the claims file itself."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -75,6 +76,32 @@ def test_in_the_image_the_rules_time_is_unknown_and_its_hashes_are_not(monkeypat
     found = preregistration.rule([], [])
     assert (found["commit"], found["committed"], found["older_than_runs"]) == ("abcdef", "unknown", None)
     assert len(found["claims_sha256"]) == len(found["code_sha256"]) == 64
+
+
+def test_the_rule_is_as_old_as_the_first_commit_that_has_it(tmp_path, monkeypatch):
+    """A comment makes no other rule; a margin does; what is taken back is the old one again."""
+
+    def commit(file, change):
+        path = tmp_path / file
+        path.write_text(change(path.read_text()))
+        who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        subprocess.check_call(["git", *who, "commit", "-qam", "change"], cwd=str(tmp_path))
+        head = subprocess.check_output(["git", "rev-parse", "--short=12", "HEAD"], cwd=str(tmp_path), text=True)
+        return head.strip(), preregistration.rule([], [])["commit"]
+
+    for file in preregistration.FILES:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(str(preregistration.HOME / file), str(tmp_path / file))
+    monkeypatch.setattr(preregistration, "HOME", tmp_path)
+    monkeypatch.delenv("BIOLHESS_COMMIT", raising=False)
+    for words in (["init", "-q", "."], ["add", "."]):
+        subprocess.check_call(["git", *words], cwd=str(tmp_path))
+    first, found = commit("figures/kinds.py", str)
+    assert found == first
+    assert commit("figures/kinds.py", lambda text: text + "# a comment\n")[1] == first
+    changed, found = commit(preregistration.CLAIMS, lambda text: text.replace("0.147", "0.1471"))
+    assert found == changed != first
+    assert commit(preregistration.CLAIMS, lambda text: text.replace("0.1471", "0.147"))[1] == first
 
 
 def test_every_module_that_decides_a_verdict_is_part_of_the_rule():
