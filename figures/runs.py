@@ -1,6 +1,6 @@
 """A results folder as tables.
 
-    RESULTS/selection.json      what, note, reduced, blocks {block: [ensemble]}, groups {group: [block]}
+    RESULTS/selection.json      what, note, reduced, blocks {block: [ensemble]}, groups {group: [block]}, specifications
     RESULTS/runs/<ensemble>/    a finished ensemble (experiments/evidence/run_folder.py), never half
     RESULTS/logs/<ensemble>.log what an ensemble that failed said last
 
@@ -53,7 +53,10 @@ class Ensemble(NamedTuple):
 
 
 class Results(NamedTuple):
-    """All that one results folder holds. lost: {ensemble: why} of the selected ensembles that are not there."""
+    """All that one results folder holds. lost: {ensemble: why} of the selected ensembles that are not there.
+
+    specifications, read_off: of blocks that vary, as in experiments.plan.experiment_file.Plan.
+    """
 
     folder: Path
     what: str
@@ -63,6 +66,8 @@ class Results(NamedTuple):
     groups: Dict[str, List[str]]
     ensembles: Dict[str, Ensemble]
     lost: Dict[str, str]
+    specifications: Dict[str, dict]
+    read_off: Dict[str, Dict[str, List[str]]]
 
 
 def load(folder: Path, groups: Optional[Iterable[str]] = None) -> Results:
@@ -89,6 +94,8 @@ def load(folder: Path, groups: Optional[Iterable[str]] = None) -> Results:
         named,
         ensembles,
         lost,
+        selection.get("specifications", {}),
+        selection.get("read_off", {}),
     )
 
 

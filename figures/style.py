@@ -1,7 +1,7 @@
 """The look that all figures share: one colour a rule, everywhere, from a palette safe for colour-blind readers."""
 
 from pathlib import Path
-from typing import Dict, Iterable, List
+from typing import Dict, Iterable, List, Union
 
 import matplotlib
 import numpy as np
@@ -112,19 +112,24 @@ def lost_remark(diverged: int, total: int) -> str:
     return f", {diverged} of {total} diverged" if diverged else ""
 
 
-def save(figure: plt.Figure, path_without_ending: Path, tables: Dict[str, pd.DataFrame]) -> List[Path]:
+def save(
+    pictures: Union[plt.Figure, Dict[str, plt.Figure]], path_without_ending: Path, tables: Dict[str, pd.DataFrame]
+) -> List[Path]:
     """Writes PNG and PDF without dates, and the CSVs behind them; the same data give the same bytes. Returns the paths.
 
-    tables: {"" or a suffix such as "_groups": rows}.
+    tables: {"" or a suffix such as "_groups": rows}. pictures: one, or several likewise, which have their own layout.
     """
     path_without_ending.parent.mkdir(parents=True, exist_ok=True)
-    layout(figure)
+    if not isinstance(pictures, dict):
+        layout(pictures)
+        pictures = {"": pictures}
     paths = []
-    for ending, metadata in ((".png", {"Software": None}), (".pdf", {"CreationDate": None})):
-        path = Path(str(path_without_ending) + ending)
-        figure.savefig(str(path), dpi=160, bbox_inches="tight", metadata=metadata)
-        paths.append(path)
-    plt.close(figure)
+    for suffix, picture in pictures.items():
+        for ending, metadata in ((".png", {"Software": None}), (".pdf", {"CreationDate": None})):
+            path = Path(f"{path_without_ending}{suffix}{ending}")
+            picture.savefig(str(path), dpi=160, bbox_inches="tight", metadata=metadata)
+            paths.append(path)
+        plt.close(picture)
     for suffix, table in tables.items():
         path = Path(f"{path_without_ending}{suffix}.csv")
         table.to_csv(str(path), index=False)

@@ -18,7 +18,7 @@ class ResultsFolder:
 
     def __init__(self, root, reduced=False, note=""):
         self.root, self.reduced, self.note = root, reduced, note
-        self.blocks, self.groups = {}, {}
+        self.blocks, self.groups, self.specifications, self.read_off = {}, {}, {}, {}
         (root / "runs").mkdir(parents=True)
 
     def group(self, group, *names):
@@ -29,6 +29,7 @@ class ResultsFolder:
 
     def save(self):
         selection = {"what": "synthetic", "note": self.note, "reduced": self.reduced}
+        selection.update(specifications=self.specifications, read_off=self.read_off)
         (self.root / "selection.json").write_text(
             json.dumps({**selection, "blocks": self.blocks, "groups": self.groups})
         )
