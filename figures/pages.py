@@ -2,6 +2,7 @@
 
 python -m figures findings RESULTS OUTPUT      OUTPUT/README.md: every claim, and why those that do not hold do not
 python -m figures readme RESULTS OUTPUT        the findings in OUTPUT/README.md, between their two markers
+python -m figures specifications RESULTS OUTPUT      likewise, the words on the specification curve
 """
 
 import os
@@ -11,11 +12,14 @@ from typing import Callable, Dict, List, Optional
 from figures import answers
 from figures.labels import title
 from figures.runs import RunsError
+from figures.specification_words import TABLE, paragraph, read_claims
 from figures.templates import environment
 
 LEADING = ("gap_larger", "curvature_higher", "step_length_explains")  # the paper's argument in three claims
 PICTURE = "figures/figure3.png"
 BEGIN, END = "<!-- findings: made by `python -m figures readme` -->", "<!-- end of findings -->"
+SPECIFICATIONS_BEGIN = "<!-- specifications: made by `python -m figures specifications` -->"
+SPECIFICATIONS_END = "<!-- end of specifications -->"
 
 
 def findings(results: Path, output: Path) -> List[Path]:
@@ -30,17 +34,28 @@ def readme(results: Path, output: Path) -> List[Path]:
 
     Raises RunsError if the file has not one place for them.
     """
-    path = output / "README.md"
+    return [_put(output / "README.md", "findings", BEGIN, _rendered("readme.md.j2", results, output), END)]
+
+
+def specifications(results: Path, output: Path) -> List[Path]:
+    """Puts a paragraph on RESULTS' specification curve into OUTPUT/README.md; returns its path in a list.
+
+    Raises RunsError if the file has not one place for it.
+    """
+    words = paragraph(read_claims(results / "figures" / TABLE)) or "No specification has been run yet."
+    return [_put(output / "README.md", "specifications", SPECIFICATIONS_BEGIN, f"{words}\n", SPECIFICATIONS_END)]
+
+
+def _put(path: Path, what: str, begin: str, own: str, end: str) -> Path:
     text = path.read_text(encoding="utf-8")
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise RunsError(f"{path} has no place for the findings: expected one '{BEGIN}' and one '{END}'")
-    before, rest = text.split(BEGIN)
-    own = _rendered("readme.md.j2", results, output)
-    path.write_text(f"{before}{BEGIN}\n{own}{END}{rest.split(END)[1]}", encoding="utf-8")
-    return [path]
+    if text.count(begin) != 1 or text.count(end) != 1:
+        raise RunsError(f"{path} has no place for the {what}: expected one '{begin}' and one '{end}'")
+    before, rest = text.split(begin)
+    path.write_text(f"{before}{begin}\n{own}{end}{rest.split(end)[1]}", encoding="utf-8")
+    return path
 
 
-WRITERS: Dict[str, Callable] = {"findings": findings, "readme": readme}
+WRITERS: Dict[str, Callable] = {"findings": findings, "readme": readme, "specifications": specifications}
 
 
 def _rendered(template: str, results: Path, output: Path) -> str:

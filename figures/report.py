@@ -10,11 +10,12 @@ import importlib
 from pathlib import Path
 from typing import List
 
-from figures import answers, known_figures
+from figures import answers, known_figures, specification_words
 from figures.claims import read_published, rows_of
 from figures.forest import forest
 from figures.labels import title
 from figures.report_runs import diverged, provenance, settings_of
+from figures.report_specifications import specifications_of
 from figures.runs import Results
 from figures.templates import environment
 
@@ -22,6 +23,8 @@ from figures.templates import environment
 def page(results: Results, output: Path) -> str:
     """The report as HTML. Raises RunsError if OUTPUT has no verdicts."""
     rule, rows = answers.read_verdicts(output / "verdicts.json")
+    if results.specifications:  # which are no runs for claims, but for claims under other choices
+        rows = [row for row in rows if row["standing"] != "no runs"]
     claims, published = answers.claims(rows), read_published()
     names = [*known_figures(), *dict.fromkeys(c.figure for c in claims if c.figure not in known_figures())]
     sections = [_section(results, output, name, claims) for name in names]
@@ -53,7 +56,7 @@ def _section(results: Results, output: Path, name: str, claims: List[answers.Cla
     """A figure with its claims, or claims that no figure shows. figure: whether the runs at hand draw it."""
     own = [claim for claim in claims if claim.figure == name]
     section = {"name": name, "short": title(name), "heading": title(name), "claims": own}
-    section.update(blocks=[_block(claim) for claim in own], figure=False, tables=[])
+    section.update(blocks=[_block(claim) for claim in own], figure=False, tables=[], specifications=None)
     roles = known_figures().get(name, ())
     if not set(roles) & set(results.groups):
         return dict(section, picture="", caption="", settings=settings_of(results, _groups_of(name)))
@@ -64,6 +67,7 @@ def _section(results: Results, output: Path, name: str, claims: List[answers.Cla
     return dict(
         section,
         figure=True,
+        specifications=specifications_of(figures) if name == specification_words.FIGURE else None,
         caption=module.CAPTION,
         picture=base64.b64encode(picture.read_bytes()).decode() if picture.is_file() else "",
         settings=settings_of(results, roles),

@@ -30,7 +30,12 @@ def choice_effects(table: pd.DataFrame) -> pd.DataFrame:
     design = np.column_stack([np.ones(len(judged)), *[(judged[name] == level) for name, level in levels]]).astype(float)
     rows = []
     for (name, level), (difference, low, high) in zip(levels, _differences(judged, design)):
-        own = {"choice": name[len(PREFIX) :], "level": level, "main": main[name], "n": int((judged[name] == level).sum())}
+        own = {
+            "choice": name[len(PREFIX) :],
+            "level": level,
+            "main": main[name],
+            "n": int((judged[name] == level).sum()),
+        }
         rows.append(dict(own, claim=main.claim, task=main.task, difference=difference, low=low, high=high))
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -44,7 +49,7 @@ def _differences(judged: pd.DataFrame, design: np.ndarray) -> np.ndarray:
     told = np.isclose(np.linalg.pinv(design).dot(design), np.eye(design.shape[1])).all(axis=1)
     clusters = pd.factorize(judged.specification)[0]
     model = sm.OLS(judged.effect.values.astype(float), design)
-    if clusters.max() + 1 > np.linalg.matrix_rank(design):
+    if clusters.max() + 1 > design.shape[1]:
         found = model.fit(cov_type="cluster", cov_kwds={"groups": clusters}, use_t=True)
         interval = found.conf_int(0.05)
     else:
@@ -87,12 +92,14 @@ def _largest(moved: pd.DataFrame) -> dict:
 
 
 def shares_by_level(table: pd.DataFrame, names: List[str]) -> pd.DataFrame:
-    """One row per choice and level, in the order of the choices: n judged, share_for, share_against."""
+    """One row per choice and level, in the order of the choices: n judged, share_for of them."""
     rows = []
     judged = table[table.effect.notna()]
     for name in names:
         for level in dict.fromkeys(table[name]):
             own = judged[judged[name] == level]
-            shares = {f"share_{sign}": (own.status == sign).mean() if len(own) else np.nan for sign in ("for", "against")}
+            shares = {
+                f"share_{sign}": (own.status == sign).mean() if len(own) else np.nan for sign in ("for", "against")
+            }
             rows.append({"choice": name[len(PREFIX) :], "level": level, "n": len(own), **shares})
     return pd.DataFrame(rows)

@@ -1,4 +1,4 @@
-"""The specification curve: each claim under every choice that the paper leaves open (experiments/specifications.yaml)."""
+"""The specification curve: each claim under every choice that the paper leaves open."""
 
 from typing import Dict, List, Tuple
 
@@ -15,8 +15,8 @@ from figures.specifications import Block, Point, blocks, claims_of, compared, po
 ROLES = ("specifications",)
 TITLE = "What the findings hang on"
 CAPTION = (
-    "Each claim under every choice that the paper leaves open: effects sorted, with 95 % intervals. Blue, upwards "
-    "triangle: significant (p < 0.05, uncorrected) as claimed; orange, downwards triangle: the other way; grey: neither. "
+    "Each claim under every choice that the paper leaves open: effects sorted, with 95 % intervals. Blue, "
+    "pointing up: significant (p < 0.05, uncorrected) as claimed; orange, pointing down: the other way; grey: neither. "
     "Ring: the main specification. The pictures of single claims have the choices beneath, and how many specifications "
     "of each level are significant as claimed; at the right those that diverged, failed or could not be built."
 )
@@ -24,8 +24,8 @@ DRAWS = 999  # permutations under the null
 
 
 def draw(results: Results) -> tuple:
-    """({"": all claims by task, "_CLAIM_TASK": the curve of one, "_choices_TASK": how far each choice moves the effects},
-    {"": one row per specification, "_claims": per claim and task, "_choices": per claim, task and level})."""
+    """({"": all claims by task, "_CLAIM_TASK": the curve of one, "_choices_TASK": how far each choice moves the
+    effects}, {"": one row per specification, "_claims": per claim and task, "_choices": per claim, task and level})."""
     tables, moved, rows = [], [], []
     for block in blocks(results):
         for table, effects, row in judged(results, block):
@@ -45,7 +45,7 @@ def _stacked(tables: List[pd.DataFrame]) -> pd.DataFrame:
 
 
 def judged(results: Results, block: Block) -> List[Tuple[pd.DataFrame, pd.DataFrame, dict]]:
-    """(one row per specification, how far each choice moves the effect, the summary) of each claim on a block's task."""
+    """(one row per specification, how far each choice moves the effect, the summary) of each claim on a block."""
     settings, values, found = read_published()["settings"], values_of(results, block), []
     for claim in claims_of(block):
         own = list(points(block, values, claim, settings))

@@ -1,4 +1,4 @@
-"""How often so many specifications would be significant by chance: one permutation for all of them, as they share seeds.
+"""How often so many specifications would be significant by chance: one permutation for all, as they share seeds.
 
 Where rules are compared, their labels are permuted within each seed; where gap and curvature are correlated, the gaps
 are dealt anew, over all runs or (within rules) by whole seeds. Each draw is the same for every specification, so that

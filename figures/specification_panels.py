@@ -1,4 +1,4 @@
-"""Pictures of the specification curve, each as wide as a page: effects sorted, the choices beneath, and what each moves."""
+"""Pictures of the specification curve, each as wide as a page."""
 
 from typing import Dict, List, Tuple
 
@@ -86,7 +86,9 @@ def curve_picture(table: pd.DataFrame, row: dict, note: str) -> plt.Figure:
 
 
 def _head(figure: plt.Figure, row: dict, height: float) -> None:
-    figure.text(0.01, 1 - 0.17 / height, f"{task_label(row['task'])}: {row['says']}", fontsize=8, weight="bold", wrap=True)
+    figure.text(
+        0.01, 1 - 0.17 / height, f"{task_label(row['task'])}: {row['says']}", fontsize=8, weight="bold", wrap=True
+    )
     figure.text(0.01, 1 - 0.34 / height, _numbers(row), fontsize=7)
 
 

@@ -7,7 +7,8 @@ import pandas as pd
 
 from figures.labels import task_label
 
-TABLE = "specification_curve_claims.csv"
+FIGURE = "specification_curve"
+TABLE = f"{FIGURE}_claims.csv"
 NEARLY_ALL, MOST, FEW = 0.9, 0.5, 0.1
 
 
@@ -42,20 +43,22 @@ def paragraph(rows: List[dict]) -> str:
     counted = f"{len(rows)} pairs of claim and task, {specifications:,} specifications"
     said = [f"What the paper leaves open was varied ({counted})."]
     if unjudged:
-        said.append(f"{unjudged:,} of them could not be judged{f' ({failed:,} because runs failed)' if failed else ''}.")
+        said.append(
+            f"{unjudged:,} of them could not be judged{f' ({failed:,} because runs failed)' if failed else ''}."
+        )
     for name, lead in SENTENCES.items():
         own = [row for row in rows if row["standing"] == name]
         if own:
-            said.append(f"{lead}: {'; '.join(_by_claim(own))}.")
+            said.append(f"{lead} {'; '.join(_by_claim(own))}.")
     return " ".join(said)
 
 
 SENTENCES = {
-    "holds": "Whatever one chooses",
+    "holds": "Whatever one chooses:",
     "depends": "It depends on the choices whether",
-    "opposite": "Mostly the opposite of what is claimed shows",
-    "not seen": "Hardly any choice shows an effect",
-    "not judged": "Not judged for want of runs",
+    "opposite": "Mostly the opposite of what is claimed shows:",
+    "not seen": "Hardly any choice shows an effect:",
+    "not judged": "Not judged for want of runs:",
 }
 
 
@@ -69,7 +72,7 @@ def _by_claim(rows: List[dict]) -> List[str]:
 
 def _lower(says: str) -> str:
     says = says.rstrip(".")
-    return says if says[:2].isupper() else says[:1].lower() + says[1:]
+    return says if says[:2].isalpha() and says[:2].isupper() else says[:1].lower() + says[1:]
 
 
 def _on_task(row: dict) -> str:

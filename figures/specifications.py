@@ -91,7 +91,9 @@ def _check(of: str, read_off: Dict[str, List[str]]) -> None:
             raise RunsError(f"block {of}: unknown choice '{choice}' to read off; known: {', '.join(READ_OFF)}")
         for level in levels:
             if level not in READ_OFF[choice]:
-                raise RunsError(f"block {of}: unknown level '{level}' of {choice}; known: {', '.join(READ_OFF[choice])}")
+                raise RunsError(
+                    f"block {of}: unknown level '{level}' of {choice}; known: {', '.join(READ_OFF[choice])}"
+                )
 
 
 def claims_of(block: Block) -> List[dict]:
@@ -145,9 +147,7 @@ def points(block: Block, values: Callable, claim: dict, settings: dict) -> Itera
         status, outcome = _judged(way, groups, claim, settings, f"{claim['id']} {name} {levels} {rules}")
         main = way["kind"] == "main" and levels == main_levels and rules == claim["groups"][0]
         sample = " | ".join([name, *levels])
-        yield Point(
-            claim["id"], block.task, name, way["kind"], choices, sample, tuple(rules), main, status, outcome
-        )
+        yield Point(claim["id"], block.task, name, way["kind"], choices, sample, tuple(rules), main, status, outcome)
 
 
 def _matters(choice: str, claim: dict) -> bool:
@@ -187,7 +187,7 @@ def _direction(outcome: dict, claim: dict, significance: float) -> str:
 
 
 def as_claimed(table: pd.DataFrame) -> pd.Series:
-    """Whether each judged specification's effect has the claimed sign; of an equality, whether it is within its margin."""
+    """Whether each judged specification's effect has the claimed sign; of an equality: is within its margin."""
     inside = (table.effect > table.band_low) & (table.effect < table.band_high)
     return inside.where(table.band_low.notna(), table.effect > 0).astype(bool)
 

@@ -20,7 +20,9 @@ def environment() -> jinja2.Environment:
         keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
     )
-    found.filters.update(number=number, slug=slug, sentence=answers.sentence, capitalize_first=capitalize_first)
+    found.filters.update(
+        number=number, slug=slug, percent=percent, sentence=answers.sentence, capitalize_first=capitalize_first
+    )
     return found
 
 
@@ -32,6 +34,11 @@ def capitalize_first(text: str) -> str:
 def slug(text: str) -> str:
     """A text as the name of a style or an anchor."""
     return "".join(character if character.isalnum() else "-" for character in text)
+
+
+def percent(value) -> str:
+    """A share in percent; a dash if there is none."""
+    return "–" if pd.isna(value) else f"{value:.0%}"
 
 
 def number(value, digits: int = 3) -> str:

@@ -1,0 +1,165 @@
+"""Specifications: effects and order once more by hand, and every fate counted as what it is."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from synthetic_specifications import specified
+
+from figures.__main__ import main
+from figures.runs import RunsError, load
+from figures.specification_choices import choice_effects
+from figures.specification_panels import ordered
+from figures.specifications import blocks, claims_of, points, table_of, values_of
+
+CHOICES = {"recurrent_gain": [1, 1.5], "l2": [0, 0.01], "self_connections": [False, True]}
+BLOCK = {
+    "task": "delayed_match",
+    "rules": ["bptt", "three_factor", "rflo"],
+    "seeds": {"from": 200, "count": 10},
+    "vary": {"choices": CHOICES, "random": {"count": 4, "seed": 0}},
+}
+READ_OFF = {"end": ["end", "quarter of the cap"], "measure": ["accuracy", "loss"]}
+SETTINGS = {"bootstrap_draws": 50, "permutations": 99, "max_diverged": 0.2, "min_runs": 5, "significance": 0.05}
+FATE = {"a l2=0.01": "failed", "a random 1": "diverged", "a random 2": "not built"}
+MOVES = {("recurrent_gain", "1.5"): -1.0}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return specified(tmp_path_factory.mktemp("s") / "r", {"a": BLOCK}, MOVES, FATE, read_off=READ_OFF)
+
+
+@pytest.fixture(scope="module")
+def tables(root):
+    results = load(root)
+    (block,) = blocks(results)
+    values = values_of(results, block)
+    return {claim["id"]: table_of(list(points(block, values, claim, SETTINGS))) for claim in claims_of(block)}
+
+
+def history(root, specification, rule):
+    return pd.read_csv(str(root / "runs" / f"{specification}-{rule}" / "history.csv"))
+
+
+def test_every_specification_is_there_once_with_each_level_read_off_and_each_rule(tables):
+    assert set(tables) == {"curvature_higher", "gap_larger", "gap_more_variable"} | {
+        "gap_follows_curvature",
+        "gap_follows_curvature_within",
+    }
+    assert len(tables["curvature_higher"]) == 8 * 2 * 2 and len(tables["gap_larger"]) == 8 * 2 * 2 * 2
+    assert len(tables["gap_follows_curvature"]) == 8 * 2 * 2
+    assert all(table.main.sum() == 1 for table in tables.values())
+    for table in tables.values():
+        assert not table.duplicated([name for name in table if name.startswith("choice: ")]).any()
+
+
+def test_effects_are_those_of_the_histories(root, tables):
+    table = tables["gap_larger"]
+    for end, measure, rule in [("end", "loss_gap", "rflo"), ("quarter of the cap", "gap", "three_factor")]:
+        samples = []
+        for name in (rule, "bptt"):
+            runs = history(root, "a recurrent_gain=1.5", name)
+            runs = runs[runs.iteration > 250] if end == "end" else runs[runs.iteration <= 1250]
+            samples.append(runs.groupby("seed")[measure].median().values)
+        u = (samples[0][:, None] > samples[1]).sum() + 0.5 * (samples[0][:, None] == samples[1]).sum()
+        own = table[(table.specification == "a recurrent_gain=1.5") & (table["choice: end"] == end)]
+        own = own[(own["choice: measure"] == ("loss" if measure == "loss_gap" else "accuracy"))]
+        found = own[own.rules == f"{rule} / bptt"].effect.values
+        assert found == pytest.approx([2 * u / 100 - 1], abs=1e-12)
+
+
+def test_effects_are_sorted_and_those_without_one_come_last(tables):
+    places = ordered(tables["curvature_higher"])
+    effects = places.effect.values
+    judged_ones = np.isfinite(effects)
+    assert not judged_ones[judged_ones.sum() :].any() and (np.diff(effects[: judged_ones.sum()]) >= 0).all()
+    assert places.x.is_monotonic_increasing and places.x.is_unique
+
+
+def test_what_failed_diverged_or_cannot_be_built_counts_as_that_and_takes_none_down(tables):
+    table = tables["curvature_higher"]
+    three = table[table.rules == "three_factor / bptt"].groupby("specification").status.agg(set)
+    assert three["a l2=0.01"] == {"failed"} and three["a random 1"] == {"diverged"}
+    assert three["a random 2"] == {"not built"}
+    others = table[~table.specification.isin(FATE)]
+    assert len(others) == 5 * 4 and others.effect.notna().all()
+    rflo = table[(table.rules == "rflo / bptt") & (table.specification == "a l2=0.01")]
+    assert rflo.effect.notna().all()  # its own runs are all there
+    assert set(others.status) <= {"for", "against", "neither"}
+
+
+def test_differences_between_levels_are_those_of_means_where_the_design_is_balanced():
+    random = np.random.RandomState(0)
+    rows = []
+    for number in range(64):
+        levels = {"choice: a": "xyz"[number % 2 + number // 32 * (number % 2)], "choice: b": "pq"[number // 2 % 2]}
+        rows.append(dict(levels, claim="c", task="t", specification=f"s{number // 2}", main=number == 0, low=0, high=0))
+    table = pd.DataFrame(rows)
+    table["effect"] = random.randn(64) + (table["choice: b"] == "q") + 2.0 * (table["choice: a"] == "y")
+    found = choice_effects(table).set_index(["choice", "level"])
+    design = np.column_stack(
+        [np.ones(64), *[(table[f"choice: {c}"] == v) for c, v in (("a", "y"), ("a", "z"), ("b", "q"))]]
+    ).astype(float)
+    by_hand = np.linalg.lstsq(design, table.effect.values, rcond=None)[0][1:]
+    wanted = found.loc[[("a", "y"), ("a", "z"), ("b", "q")], "difference"].values
+    assert wanted == pytest.approx(by_hand, abs=1e-10)
+    means = table.groupby("choice: b").effect.mean()
+    assert found.loc[("b", "q"), "difference"] == pytest.approx(means["q"] - means["p"], abs=1e-10)
+    assert (found.low < found.difference).all() and (found.difference < found.high).all()
+
+
+def test_without_spare_specifications_a_difference_is_that_from_the_main_one():
+    rows = [("m", "p", 0.2), ("m", "q", 0.7), ("n", "p", -0.3)]
+    table = pd.DataFrame([{"choice: a": a, "choice: b": b, "effect": effect} for a, b, effect in rows])
+    table = table.assign(claim="c", task="t", specification=list("uvw"), main=[True, False, False])
+    found = choice_effects(table.assign(low=table.effect - 0.3, high=table.effect + 0.3)).set_index("choice")
+    assert found.difference[["a", "b"]].values == pytest.approx([-0.5, 0.5])
+    assert (found.high - found.low)[["a", "b"]].values == pytest.approx([2 * 0.3 * np.sqrt(2)] * 2)
+
+
+def test_a_level_that_nothing_tells_apart_has_no_difference():
+    table = pd.DataFrame({"choice: a": list("mnm"), "choice: b": list("pqp"), "effect": [0.1, 0.3, 0.2]})
+    table = table.assign(claim="c", task="t", specification=list("uvw"), main=[True, False, False], low=0.0, high=0.0)
+    assert choice_effects(table).difference.isna().all()
+
+
+def test_files_pictures_and_the_report(root, tmp_path):
+    assert main(["specification_curve", str(root), str(tmp_path)]) == 0
+    written = {path.name for path in tmp_path.iterdir()}
+    suffixes = [
+        "",
+        "_choices_delayed_match",
+        "_gap_larger_delayed_match",
+        "_gap_follows_curvature_within_delayed_match",
+    ]
+    assert {f"specification_curve{suffix}.{ending}" for suffix in suffixes for ending in ("png", "pdf")} <= written
+    claims = pd.read_csv(str(tmp_path / "specification_curve_claims.csv")).set_index("claim")
+    row = claims.loc["curvature_higher"]
+    assert row.moved_by == "recurrent_gain" and row.moved < 0 and row.moved_high < 0
+    counts = [int(row[name]) for name in ("specifications", "judged", "failed", "diverged", "not_built", "too_few")]
+    assert counts[0] == sum(counts[1:]) and counts[2] > 0 and counts[3] > 0 and counts[4] == 4
+
+
+def test_a_level_that_nobody_knows_is_one_line(tmp_path):
+    small = dict(BLOCK, vary={"choices": {"l2": [0, 0.01]}}, rules=["bptt"])
+    results = load(specified(tmp_path / "r", {"a": small}, read_off={"end": ["end", "never"]}, seeds=2))
+    with pytest.raises(RunsError, match="unknown level 'never' of end; known: end, matched loss, quarter of the cap"):
+        blocks(results)
+
+
+def test_without_runs_the_picture_says_so(tmp_path):
+    fate = {name: "not built" for name in ("a main", "a l2=0.01")}
+    small = dict(BLOCK, vary={"choices": {"l2": [0, 0.01]}}, rules=["bptt"])
+    results = load(specified(tmp_path / "r", {"a": small}, fate=fate, read_off={}, seeds=2))
+    assert blocks(results) == [] and main(["specification_curve", str(tmp_path / "r"), str(tmp_path)]) == 0
+
+
+def test_tensorflow_is_not_imported():
+    code = "import sys, figures.specification_curve; print({'tensorflow'} & set(sys.modules))"
+    home = Path(__file__).resolve().parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=str(home), stdout=subprocess.PIPE, text=True)
+    assert done.stdout.strip() == "set()"
