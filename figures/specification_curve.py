@@ -21,6 +21,7 @@ CAPTION = (
     "of each level are significant as claimed; at the right those that diverged, failed or could not be built."
 )
 DRAWS = 999  # permutations under the null
+BOOTSTRAP_DRAWS = 500  # of an interval: thousands of them, to be seen and not to be judged by
 
 
 def draw(results: Results) -> tuple:
@@ -46,7 +47,8 @@ def _stacked(tables: List[pd.DataFrame]) -> pd.DataFrame:
 
 def judged(results: Results, block: Block) -> List[Tuple[pd.DataFrame, pd.DataFrame, dict]]:
     """(one row per specification, how far each choice moves the effect, the summary) of each claim on a block."""
-    settings, values, found = read_published()["settings"], values_of(results, block), []
+    settings = dict(read_published()["settings"], bootstrap_draws=BOOTSTRAP_DRAWS)
+    values, found = values_of(results, block), []
     for claim in claims_of(block):
         own = list(points(block, values, claim, settings))
         table = table_of(own)

@@ -17,7 +17,7 @@ LOOK = {  # Okabe and Ito (2008); by shape as well
     "neither": ("#999999", "o", "not significant"),
     "against": ("#D55E00", "v", "significant the other way"),
 }
-NO_LOOK = {"too few": "#DDDDDD", "diverged": "#CC79A7", "failed": "#000000", "not built": "#E69F00"}
+NO_LOOK = {"too few": "#BBBBBB", "diverged": "#CC79A7", "failed": "#000000", "not built": "#E69F00"}
 MAIN = "#000000"
 SHORT = {
     "curvature_higher": "Curvature\nhigher",
@@ -87,7 +87,7 @@ def curve_picture(table: pd.DataFrame, row: dict, note: str) -> plt.Figure:
 
 def _head(figure: plt.Figure, row: dict, height: float) -> None:
     figure.text(
-        0.01, 1 - 0.17 / height, f"{task_label(row['task'])}: {row['says']}", fontsize=8, weight="bold", wrap=True
+        0.01, 1 - 0.17 / height, f"{task_label(row['task'])}: {row['says']}", fontsize=7, weight="bold", wrap=True
     )
     figure.text(0.01, 1 - 0.34 / height, _numbers(row), fontsize=7)
 
@@ -126,7 +126,7 @@ def _matrix(axis: plt.Axes, places: pd.DataFrame, shares: pd.DataFrame) -> None:
     look = {**{name: colour for name, (colour, _, _) in LOOK.items()}, **NO_LOOK}
     y, before, right = 0.0, "", int(places.x.max()) + 2
     axis.axvline(float(places[places.main].x.iloc[0]), color=MAIN, linewidth=0.6, linestyle=":")
-    axis.text(right, -0.9, "as claimed", fontsize=5.5, va="center", ha="left", color="#555555")
+    axis.text(right, -0.6, "significant\nas claimed", fontsize=5.5, va="bottom", ha="left", color="#555555")
     for line in shares.itertuples():
         if line.choice != before:
             y, before = y + (0.5 if before else 0), line.choice
@@ -137,7 +137,9 @@ def _matrix(axis: plt.Axes, places: pd.DataFrame, shares: pd.DataFrame) -> None:
             shape = "|" if len(places) > 120 else LOOK[status][1] if status in LOOK else "X"
             edge = 0.5 if shape == "|" else 0
             axis.plot(x, [y] * len(x), shape, color=colour, markersize=max(size, 3), markeredgewidth=edge, linestyle="")
-        axis.text(-0.01, y, line.level, fontsize=6.5, va="center", ha="right", transform=axis.get_yaxis_transform())
+        axis.text(
+            -0.01, y, _level(line.level), fontsize=6.5, va="center", ha="right", transform=axis.get_yaxis_transform()
+        )
         said = f"{line.share_for:.0%}" if line.n else "–"
         axis.text(right, y, said, fontsize=6.5, va="center", ha="left")
         y += 1
@@ -147,6 +149,14 @@ def _matrix(axis: plt.Axes, places: pd.DataFrame, shares: pd.DataFrame) -> None:
 
 def _plain(name: str) -> str:
     return name.replace("_", " ").replace("l2", "L2")
+
+
+def _level(name: str) -> str:
+    """A level as it is shown: a number to four places."""
+    try:
+        return f"{float(name):.4g}"
+    except ValueError:
+        return name.replace("_", " ")
 
 
 def choices_picture(own: List[Tuple[pd.DataFrame, dict]], task: str, note: str) -> plt.Figure:
@@ -160,7 +170,7 @@ def choices_picture(own: List[Tuple[pd.DataFrame, dict]], task: str, note: str) 
     for axis, (effects, row) in zip(axes[0], own):
         _moves(axis, effects, lines)
         axis.set_title(SHORT.get(row["claim"], row["claim"]), fontsize=6.5)
-    labels = [f"{_plain(choice)}: {level}" for choice, level in lines]
+    labels = [f"{_plain(choice)}: {_level(level)}" for choice, level in lines]
     axes[0][0].set_yticks(range(len(lines)))
     axes[0][0].set_yticklabels(labels, fontsize=6.5)
     axes[0][0].set_ylim(len(lines) - 0.5, -0.5)
@@ -184,6 +194,7 @@ def _moves(axis: plt.Axes, effects: pd.DataFrame, lines: List[tuple]) -> None:
     axis.axvline(0, color="#555555", linewidth=0.6)
     axis.locator_params(axis="x", nbins=3)
     axis.tick_params(labelsize=6, length=2)
+    axis.tick_params(axis="y", length=0)
     for y in range(0, len(lines), 2):
         axis.axhspan(y - 0.5, y + 0.5, color="#F5F5F5", zorder=0)
     for side in ("top", "right", "left"):
@@ -199,11 +210,14 @@ def overview_picture(tables: List[pd.DataFrame], rows: List[dict], note: str) ->
         for task, axis in zip(tasks, line):
             if (claim, task) not in found:
                 empty(axis, "no runs")
+                axis.set_frame_on(False)
                 continue
             table, row = found[claim, task]
             curve(axis, ordered(table))
             shares = [row["share_for"], row["share_against"]]
-            said = "not judged" if not row["judged"] else "{:.0%} as claimed, {:.0%} against".format(*shares)
+            said = (
+                "not judged" if not row["judged"] else "significant: {:.0%} as claimed, {:.0%} against".format(*shares)
+            )
             axis.set_title(said, fontsize=7, pad=2)
         line[0].set_ylabel(SHORT.get(claim, claim), fontsize=7)
     for task, axis in zip(tasks, axes[-1]):

@@ -81,7 +81,7 @@ def _on_task(row: dict) -> str:
     said = f"{row['task_label']}: significant in {row['share_for']:.0%}"
     said += f", against in {row['share_against']:.0%}" if row["share_against"] else ""
     if row["standing"] == "depends" and row["moved_by"]:
-        said += f", most by {row['moved_by'].replace('_', ' ')} = {row['moved_to']} ({_moved(row)})"
+        said += f", moved most by {row['moved_by'].replace('_', ' ')} = {row['moved_to']} ({_moved(row)})"
     return said
 
 

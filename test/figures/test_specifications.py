@@ -9,10 +9,12 @@ import pandas as pd
 import pytest
 from synthetic_specifications import specified
 
+from figures import pages
 from figures.__main__ import main
 from figures.runs import RunsError, load
 from figures.specification_choices import choice_effects
 from figures.specification_panels import ordered
+from figures.specification_words import paragraph, standing
 from figures.specifications import blocks, claims_of, points, table_of, values_of
 
 CHOICES = {"recurrent_gain": [1, 1.5], "l2": [0, 0.01], "self_connections": [False, True]}
@@ -127,9 +129,15 @@ def test_a_level_that_nothing_tells_apart_has_no_difference():
     assert choice_effects(table).difference.isna().all()
 
 
-def test_files_pictures_and_the_report(root, tmp_path):
-    assert main(["specification_curve", str(root), str(tmp_path)]) == 0
-    written = {path.name for path in tmp_path.iterdir()}
+@pytest.fixture(scope="module")
+def drawn(root, tmp_path_factory):
+    output = tmp_path_factory.mktemp("out")
+    assert main(["specification_curve", str(root), str(output / "figures")]) == 0
+    return output
+
+
+def test_every_claim_has_its_pictures_and_the_table_counts_every_fate(drawn):
+    written = {path.name for path in (drawn / "figures").iterdir()}
     suffixes = [
         "",
         "_choices_delayed_match",
@@ -137,11 +145,49 @@ def test_files_pictures_and_the_report(root, tmp_path):
         "_gap_follows_curvature_within_delayed_match",
     ]
     assert {f"specification_curve{suffix}.{ending}" for suffix in suffixes for ending in ("png", "pdf")} <= written
-    claims = pd.read_csv(str(tmp_path / "specification_curve_claims.csv")).set_index("claim")
+    claims = pd.read_csv(str(drawn / "figures" / "specification_curve_claims.csv")).set_index("claim")
     row = claims.loc["curvature_higher"]
     assert row.moved_by == "recurrent_gain" and row.moved < 0 and row.moved_high < 0
     counts = [int(row[name]) for name in ("specifications", "judged", "failed", "diverged", "not_built", "too_few")]
     assert counts[0] == sum(counts[1:]) and counts[2] > 0 and counts[3] > 0 and counts[4] == 4
+
+
+def test_the_report_leads_from_words_to_table_to_pictures_and_has_no_claims_without_runs(root, drawn):
+    assert main(["verdicts", str(root), str(drawn)]) == 0 and main(["report", str(root), str(drawn)]) == 0
+    html = (drawn / "report.html").read_text()
+    assert html.count("data-specifications=") == 5 and html.count("<img") == 1 + 5 + 1
+    assert "What the paper leaves open was varied" in html and "no runs" not in html
+    assert ">nan" not in html and 'id="matrix"' not in html
+
+
+def test_the_readme_gets_the_paragraph_between_its_markers(drawn, tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text(f"above\n{pages.SPECIFICATIONS_BEGIN}\nold\n{pages.SPECIFICATIONS_END}\nbelow\n")
+    assert main(["specifications", str(drawn), str(tmp_path)]) == 0
+    lines = path.read_text().splitlines()
+    assert (lines[0], lines[-1], len(lines)) == ("above", "below", 5) and "recurrent gain = 1.5" in lines[2]
+
+
+ROW = {"says": "BPTT wins.", "task_label": "T", "moved_by": "l2", "moved_to": "0.01", "specifications": 10, "failed": 0}
+ROW.update(share_claimed_sign=0.95, share_for=0.9, share_against=0.0, moved=-0.4, moved_low=-0.5, moved_high=-0.3)
+
+
+@pytest.mark.parametrize(
+    "changed, words",
+    [
+        ({}, "Whatever one chooses: BPTT wins (T: significant in 90%)"),
+        (
+            {"share_for": 0.3},
+            "It depends on the choices whether BPTT wins (T: significant in 30%, moved most by l2 = 0.01",
+        ),
+        ({"share_claimed_sign": 0.0, "share_for": 0.0, "share_against": 0.9}, "Mostly the opposite"),
+        ({"share_claimed_sign": 0.5, "share_for": 0.03, "share_against": 0.05}, "Hardly any choice shows an effect"),
+        ({"judged": 0}, "10 of them could not be judged. Not judged for want of runs: BPTT wins (T)."),
+    ],
+)
+def test_the_paragraph_says_what_holds_and_what_hangs_on_which_choice(changed, words):
+    row = {**ROW, "judged": 10, **changed}
+    assert words in paragraph([dict(row, standing=standing(row))])
 
 
 def test_a_level_that_nobody_knows_is_one_line(tmp_path):
