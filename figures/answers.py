@@ -88,6 +88,11 @@ def read_verdicts(path: Path) -> Tuple[dict, List[dict]]:
     return found["rule"], rows
 
 
+def with_runs(rows: List[dict]) -> List[dict]:
+    """The rows of claims that there are runs for."""
+    return [row for row in rows if row["standing"] != "no runs"]
+
+
 def claims(rows: List[dict]) -> List[Claim]:
     """The claims in the order of their rows."""
     found: Dict[str, Dict[str, List[dict]]] = {}

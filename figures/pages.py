@@ -60,13 +60,15 @@ WRITERS: Dict[str, Callable] = {"findings": findings, "readme": readme, "specifi
 
 def _rendered(template: str, results: Path, output: Path) -> str:
     rule, rows = answers.read_verdicts(results / "verdicts.json")
-    found = answers.claims(rows)
+    words = paragraph(read_claims(results / "figures" / TABLE))
+    found = answers.claims(answers.with_runs(rows) if words else rows)
     by_name = {claim.name: claim for claim in found}
     return (
         environment()
         .get_template(template)
         .render(
             rule=rule,
+            words=words,
             claims=found,
             tasks=answers.tasks_of(rows),
             signs=answers.SIGNS,

@@ -23,8 +23,8 @@ from figures.templates import environment
 def page(results: Results, output: Path) -> str:
     """The report as HTML. Raises RunsError if OUTPUT has no verdicts."""
     rule, rows = answers.read_verdicts(output / "verdicts.json")
-    if results.specifications:  # which are no runs for claims, but for claims under other choices
-        rows = [row for row in rows if row["standing"] != "no runs"]
+    if results.specifications:  # whose runs are not those that claims are judged by
+        rows = answers.with_runs(rows)
     claims, published = answers.claims(rows), read_published()
     names = [*known_figures(), *dict.fromkeys(c.figure for c in claims if c.figure not in known_figures())]
     sections = [_section(results, output, name, claims) for name in names]

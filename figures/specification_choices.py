@@ -2,8 +2,8 @@
 
 The effect of a specification is taken as a sum of one term per choice (least squares over the specifications that are
 judged), so that a level's difference from the main one is that of the mean effects, adjusted for the other choices. Its
-95 % interval treats the specifications that share their runs as one cluster. With no more specifications than levels
-there is nothing left to estimate spread from: the interval is then made of the two effects' own.
+95 % interval treats the specifications that share their runs as one cluster. Where there are too few of them to
+estimate spread from, the interval is made of the effects' own.
 """
 
 from typing import List
@@ -49,20 +49,27 @@ def _differences(judged: pd.DataFrame, design: np.ndarray) -> np.ndarray:
     told = np.isclose(np.linalg.pinv(design).dot(design), np.eye(design.shape[1])).all(axis=1)
     clusters = pd.factorize(judged.specification)[0]
     model = sm.OLS(judged.effect.values.astype(float), design)
+    found = model.fit()
+    interval = _from_their_own(judged, design, clusters, found.params)
+    # the spread of a level that one or two networks have is not that of their residuals, which they determine
+    spread = np.array([len(set(clusters[column > 0])) > 2 for column in design.T])
     if clusters.max() + 1 > design.shape[1]:
-        found = model.fit(cov_type="cluster", cov_kwds={"groups": clusters}, use_t=True)
-        interval = found.conf_int(0.05)
-    else:
-        found = model.fit()
-        interval = _from_their_own(judged, design, found.params)
+        clustered = model.fit(cov_type="cluster", cov_kwds={"groups": clusters}, use_t=True)
+        with np.errstate(invalid="ignore"):
+            interval = np.where(spread[:, np.newaxis], clustered.conf_int(0.05), interval)
     return np.where(told[1:, np.newaxis], np.column_stack([found.params, interval])[1:], nothing)
 
 
-def _from_their_own(judged: pd.DataFrame, design: np.ndarray, differences: np.ndarray) -> np.ndarray:
-    """[columns, 2]: intervals of differences from those of the effects, as of independent ones."""
+def _from_their_own(
+    judged: pd.DataFrame, design: np.ndarray, clusters: np.ndarray, differences: np.ndarray
+) -> np.ndarray:
+    """[columns, 2]: intervals of differences from those of the effects, as of independent clusters; within one, effects
+    are taken to err together."""
     half = (judged.high - judged.low).values.astype(float) / 2
-    spread = np.sqrt((np.linalg.pinv(design) ** 2).dot(half**2))
-    return np.column_stack([differences - spread, differences + spread])
+    parts = np.abs(np.linalg.pinv(design)) * half
+    together = np.stack([parts[:, clusters == cluster].sum(axis=1) for cluster in np.unique(clusters)])
+    reach = np.sqrt((together**2).sum(axis=0))
+    return np.column_stack([differences - reach, differences + reach])
 
 
 def summary(table: pd.DataFrame, moved: pd.DataFrame, says: str, effect_name: str, chance: Chance) -> dict:

@@ -6,6 +6,7 @@ the dependence between specifications stays. The tests are those of figures.kind
 that the rank-sum test is the approximation throughout (Simonsohn, Simmons, Nelson 2020, inference by permutation).
 """
 
+import warnings
 from typing import Dict, List, NamedTuple, Tuple
 
 import numpy as np
@@ -116,7 +117,8 @@ def rank_sum_sign(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 def spread_sign(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """The same of spreads: Brown-Forsythe's test, and the sign of the difference of standard deviations."""
     samples = (first, second)
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
+        warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's of rows with no value, which are not significant
         apart = [np.abs(one - np.nanmedian(one, axis=-1, keepdims=True)) for one in samples]
         sizes = [np.isfinite(one).sum(axis=-1) for one in samples]
         means = [np.nanmean(one, axis=-1) for one in apart]
@@ -150,8 +152,8 @@ def sample_of(rules: Tuple[str, ...], groups: list, units: Dict[tuple, int]) -> 
         at = [units[unit] for unit in units_of(table)]
         survived = (table.status != "diverged").values
         value[place, at] = np.where(survived, table.value.values.astype(float), np.inf)
-        numbers = table.end_eigenvalue.values.astype(float)
-        eigenvalue[place, at] = np.log10(np.where(survived & (numbers > 0), numbers, np.nan))
+        numbers = table.end_eigenvalue.where(table.status != "diverged")
+        eigenvalue[place, at] = np.log10(numbers.where(numbers > 0).values.astype(float))
         gap[place, at] = np.where(survived, table.end_gap.values.astype(float), np.nan)
     return Sample(rules, value, eigenvalue, gap)
 

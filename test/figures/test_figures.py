@@ -29,7 +29,7 @@ def texts(picture):
     ]
 
 
-@pytest.mark.parametrize("name", known_figures())
+@pytest.mark.parametrize("name", sorted(set(known_figures()) - {"specification_curve"}))  # whose runs are others
 def test_every_figure_draws_its_runs_its_note_and_the_lack_of_runs(name, results, nothing):
     module = importlib.import_module(f"figures.{name}")
     picture, tables = module.draw(results)

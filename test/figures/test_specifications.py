@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from synthetic_specifications import specified
 
-from figures import pages
+from figures import pages, specification_curve
 from figures.__main__ import main
 from figures.runs import RunsError, load
 from figures.specification_choices import choice_effects
@@ -158,6 +158,9 @@ def test_the_report_leads_from_words_to_table_to_pictures_and_has_no_claims_with
     assert html.count("data-specifications=") == 5 and html.count("<img") == 1 + 5 + 1
     assert "What the paper leaves open was varied" in html and "no runs" not in html
     assert ">nan" not in html and 'id="matrix"' not in html
+    assert main(["findings", str(drawn), str(drawn)]) == 0
+    page = (drawn / "README.md").read_text()
+    assert "What the paper leaves open was varied" in page and "no runs" not in page and "Of 0" not in page
 
 
 def test_the_readme_gets_the_paragraph_between_its_markers(drawn, tmp_path):
@@ -201,7 +204,9 @@ def test_without_runs_the_picture_says_so(tmp_path):
     fate = {name: "not built" for name in ("a main", "a l2=0.01")}
     small = dict(BLOCK, vary={"choices": {"l2": [0, 0.01]}}, rules=["bptt"])
     results = load(specified(tmp_path / "r", {"a": small}, fate=fate, read_off={}, seeds=2))
-    assert blocks(results) == [] and main(["specification_curve", str(tmp_path / "r"), str(tmp_path)]) == 0
+    pictures, _ = specification_curve.draw(results._replace(note="REDUCED: for a test"))
+    said = [text.get_text() for text in [*pictures[""].texts, *pictures[""].axes[0].texts]]
+    assert blocks(results) == [] and sorted(said) == ["REDUCED: for a test", "no runs"]
 
 
 def test_tensorflow_is_not_imported():
