@@ -40,8 +40,8 @@ def paragraph(rows: List[dict]) -> str:
         return ""
     specifications, failed = (sum(row[name] for row in rows) for name in ("specifications", "failed"))
     unjudged = specifications - sum(row["judged"] for row in rows)
-    counted = f"{len(rows)} pairs of claim and task, {specifications:,} specifications"
-    said = [f"What the paper leaves open was varied ({counted})."]
+    counted = f"{len(rows)} combinations of claim and task, {specifications:,} specifications counted per claim"
+    said = [f"What the paper leaves open was varied: {counted}."]
     if unjudged:
         said.append(
             f"{unjudged:,} of them could not be judged{f' ({failed:,} because runs failed)' if failed else ''}."
