@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from figures import theorem
-from figures.quarter import at_quarter
 from figures.runs import KEY, Results, ends, histories, measures, runs
 
 
@@ -165,10 +164,6 @@ MEASURES: Dict[str, Callable] = {
     "first_eigenvalue": _first("eigenvalue"),
     "eigenvalue_at_matched_loss": _at_matched_loss("eigenvalue"),
     "gap_at_matched_loss": _at_matched_loss("gap"),
-    "loss_gap_at_matched_loss": _at_matched_loss("loss_gap"),
-    "eigenvalue_at_quarter": at_quarter("eigenvalue"),
-    "gap_at_quarter": at_quarter("gap"),
-    "loss_gap_at_quarter": at_quarter("loss_gap"),
     "early_eigenvalue": _early("eigenvalue"),
     "early_gap": _early("gap"),
     "early_gap_points": _early("gap", 100.0),

@@ -12,8 +12,6 @@ from typing import Dict, List, NamedTuple, Tuple
 import numpy as np
 from scipy import stats
 
-from figures import statistics
-
 SIGNIFICANCE = 0.05
 
 
@@ -104,7 +102,7 @@ def rank_sum_sign(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
     Mann-Whitney U by its normal approximation, ties and continuity corrected; nan is no value.
     """
-    ranks = statistics.average_ranks(np.concatenate([first, second], axis=-1))
+    ranks = _ranks(np.concatenate([first, second], axis=-1))
     n, m = (np.isfinite(part).sum(axis=-1) for part in np.split(ranks, [first.shape[-1]], axis=-1))
     total = n + m
     distance = np.nansum(ranks[:, : first.shape[-1]], axis=-1) - n * (total + 1) / 2
@@ -133,7 +131,7 @@ def correlation_sign(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The sign of the correlation of x [n] with each row of y [draws, n] where both Spearman's and Pearson's are
     significant, else 0; the sign is Spearman's."""
     found = []
-    for one, many in ((stats.rankdata(x), statistics.average_ranks(y)), (x, y)):
+    for one, many in ((stats.rankdata(x), _ranks(y)), (x, y)):
         one, many = one - one.mean(), many - many.mean(axis=-1, keepdims=True)
         with np.errstate(invalid="ignore", divide="ignore"):
             r = many.dot(one) / np.sqrt((one**2).sum() * (many**2).sum(axis=-1))

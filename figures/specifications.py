@@ -17,7 +17,7 @@ from figures.claims import read_published
 from figures.groups import Group, groups_of
 from figures.kinds import KINDS, POOLED
 from figures.labels import TASKS, rule_label
-from figures.measures import run_values
+from figures.read_off import read_off_values
 from figures.runs import Results, RunsError
 
 CLAIMS = ("curvature_higher", "gap_larger", "gap_more_variable", "gap_follows_curvature")
@@ -121,7 +121,7 @@ def values_of(results: Results, block: Block) -> Callable:
 
     @functools.lru_cache(maxsize=None)
     def column(name: str, measure: str) -> pd.DataFrame:
-        return run_values(own, name, measure)
+        return read_off_values(own, name, measure)
 
     def values(name: str, levels: Dict[str, str]) -> pd.DataFrame:
         end = READ_OFF["end"][levels.get("end", "end")]

@@ -15,7 +15,7 @@ from statsmodels.stats.weightstats import CompareMeans, DescrStatsW, ttost_ind
 MAX_ARRANGEMENTS = 20000  # up to 8 against 8 values the rank-sum test is exact
 
 
-def average_ranks(values: np.ndarray) -> np.ndarray:
+def _ranks(values: np.ndarray) -> np.ndarray:
     """Ranks along the last axis, ties averaged: scipy.stats.rankdata's, which takes one row at a time."""
     largest = np.finfo(float).max  # pandas gives an infinite value no rank
     rows = pd.DataFrame(np.clip(values, -largest, largest).reshape(-1, values.shape[-1]))
@@ -32,7 +32,7 @@ def dominance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     n, m = first.shape[-1], second.shape[-1]
     before = np.broadcast(first[..., 0], second[..., 0]).shape
     together = np.concatenate([np.broadcast_to(first, before + (n,)), np.broadcast_to(second, before + (m,))], axis=-1)
-    ranks = average_ranks(together)[..., :n].sum(axis=-1)
+    ranks = _ranks(together)[..., :n].sum(axis=-1)
     return 2 * (ranks - n * (n + 1) / 2) / (n * m) - 1  # U counts the pairs with first > second, ties half
 
 
@@ -43,7 +43,7 @@ def paired_dominance(differences: np.ndarray) -> np.ndarray:
     have no rank, and where no pair differs it is 0.
     """
     signs, sizes = np.sign(differences), np.abs(differences)
-    ranks = average_ranks(sizes) - (sizes == 0).sum(axis=-1, keepdims=True)
+    ranks = _ranks(sizes) - (sizes == 0).sum(axis=-1, keepdims=True)
     signed = (signs * ranks).sum(axis=-1)
     return signed / np.maximum((np.abs(signs) * ranks).sum(axis=-1), 1)
 
@@ -144,7 +144,7 @@ def rank_correlation(points: np.ndarray) -> np.ndarray:
 
 def stratified_rank_correlation(points: np.ndarray) -> np.ndarray:
     """Correlation of ranks within strata: points [..., n, strata, 2] are ranked along n; nan where one is constant."""
-    ranks = average_ranks(np.moveaxis(points, -3, -1))
+    ranks = _ranks(np.moveaxis(points, -3, -1))
     centred = np.moveaxis(ranks - ranks.mean(axis=-1, keepdims=True), -1, -3)
     with np.errstate(invalid="ignore"):
         return centred.prod(axis=-1).sum(axis=(-2, -1)) / np.sqrt((centred**2).sum(axis=(-3, -2)).prod(axis=-1))
