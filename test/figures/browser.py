@@ -3,10 +3,12 @@
 import fcntl
 import json
 import os
+import select
 import shutil
 import subprocess
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+PATIENCE = 120  # seconds
 OPTIONS = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --remote-debugging-pipe".split()
 OPTIONS += "--disable-background-networking --disable-component-update --disable-sync --disable-dev-shm-usage".split()
 
@@ -83,6 +85,7 @@ class Browser:
 
     def _read(self):
         while b"\0" not in self._buffer:
+            assert select.select([self._receive], [], [], PATIENCE)[0], "the browser says nothing"
             received = os.read(self._receive, 1 << 20)
             assert received, "the browser has gone"
             self._buffer += received
