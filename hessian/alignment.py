@@ -7,20 +7,9 @@ import numpy as np
 TOPS = (5, 10, 20)
 
 
-def step_length(exact: np.ndarray, approximate: np.ndarray) -> float:
-    """rho = (ghat . g) / (g . g), Eq. 6; NaN where the exact gradient vanishes.
-
-    Training has its own (rules.scaled_bptt.rho), in the graph, per replica and in single precision, where 0 stands for
-    NaN; e is orthogonal to g only if rho is computed in the precision of the arrays that it is made of.
-    """
-    g, ghat = flat(exact), flat(approximate)
-    square = g @ g
-    return float(ghat @ g / square) if square > 0 else float("nan")
-
-
-def error_vector(exact: np.ndarray, approximate: np.ndarray) -> np.ndarray:
-    """e = ghat - rho g [n], orthogonal to g (Eq. 6)."""
-    return flat(approximate) - step_length(exact, approximate) * flat(exact)
+def error_vector(exact: np.ndarray, approximate: np.ndarray, rho: float) -> np.ndarray:
+    """e = ghat - rho g [n], orthogonal to g for the rho of Eq. 6 (rules.scaled_bptt.rho)."""
+    return flat(approximate) - rho * flat(exact)
 
 
 def cosines(vector: np.ndarray, eigenvectors: np.ndarray) -> np.ndarray:

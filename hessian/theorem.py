@@ -1,8 +1,9 @@
 """Theorem 1 (appendix B.1) and the Taylor terms of an update (Eq. 33-36), on given gradients and products.
 
 Gradients g (exact) and ghat (of a rule) are over the recurrent weights, of the same loss and batch as the Hessian H;
-J and Jhat are the Jacobians of the updates F = -eta_B g and Fhat = -eta_e ghat in the weights, not of W + F. All in
-float64; arrays of weights may have any shape and are read in C order, n entries.
+rho is that of Eq. 6 over the same weights (rules.scaled_bptt.rho). J and Jhat are the Jacobians of the updates
+F = -eta_B g and Fhat = -eta_e ghat in the weights, not of W + F. All in float64; arrays of weights may have any shape
+and are read in C order, n entries.
 """
 
 from typing import Callable, NamedTuple
@@ -10,7 +11,7 @@ from typing import Callable, NamedTuple
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
-from hessian.alignment import error_vector, flat, step_length
+from hessian.alignment import error_vector, flat
 
 STEP = 1e-5  # of central differences, for weights of order one: its square and float64's 1e-16 / STEP balance
 
@@ -18,7 +19,7 @@ STEP = 1e-5  # of central differences, for weights of order one: its square and 
 class TaylorTerms(NamedTuple):
     """First and second Taylor terms of an update's change of the loss, dL = -T1 + T2 (Eq. 33-35).
 
-    T1, T2: of the exact gradient with rate eta_B; T1_hat, T2_hat: of the rule's with eta_e. rho: Eq. 6.
+    T1, T2: of the exact gradient with rate eta_B; T1_hat, T2_hat: of the rule's with eta_e.
     assumption_1: |2 rho g.He + e.He| / |rho^2 g.Hg|, what Eq. 36 neglects; NaN where g.Hg or rho is zero.
     """
 
@@ -26,19 +27,23 @@ class TaylorTerms(NamedTuple):
     T1_hat: float
     T2: float
     T2_hat: float
-    rho: float
     assumption_1: float
 
 
 def taylor_terms(
-    operator: LinearOperator, exact: np.ndarray, approximate: np.ndarray, eta_exact: float, eta_approximate: float
+    operator: LinearOperator,
+    exact: np.ndarray,
+    approximate: np.ndarray,
+    rho: float,
+    eta_exact: float,
+    eta_approximate: float,
 ) -> TaylorTerms:
     """T1 = eta_B g.g, T1_hat = eta_e ghat.g, T2 = eta_B^2 g.Hg / 2, T2_hat = eta_e^2 ghat.H ghat / 2; three products.
 
     With eta_B = rho eta_e the first two are equal, and so are the last two up to assumption_1 (Eq. 36).
     """
     g, ghat = flat(exact), flat(approximate)
-    rho, e = step_length(g, ghat), error_vector(g, ghat)
+    e = error_vector(g, ghat, rho)
     Hg, He, Hghat = (flat(operator.matvec(vector)) for vector in (g, e, ghat))
     kept = abs(rho**2 * (g @ Hg))
     return TaylorTerms(
@@ -46,7 +51,6 @@ def taylor_terms(
         T1_hat=float(eta_approximate * (ghat @ g)),
         T2=float(eta_exact**2 * (g @ Hg) / 2),
         T2_hat=float(eta_approximate**2 * (ghat @ Hghat) / 2),
-        rho=rho,
         assumption_1=float(abs(2 * rho * (g @ He) + e @ He) / kept) if kept > 0 else float("nan"),
     )
 
@@ -112,7 +116,6 @@ class Theorem1(NamedTuple):
     hessian: float
     exact_jacobian: complex
     approximate_jacobian: complex
-    rho: float
     exact_multiplier: complex
     approximate_multiplier: complex
     predicted_exact: float
@@ -124,17 +127,16 @@ def theorem_1(
     exact: Callable[[np.ndarray], np.ndarray],
     approximate: Callable[[np.ndarray], np.ndarray],
     weights: np.ndarray,
+    rho: float,
     eta_exact: float,
     eta_approximate: float,
     step: float = STEP,
 ) -> Theorem1:
-    """Measures H, J and Jhat by central differences of the gradients g(W) and ghat(W), each 2 n calls.
+    """Measures H, J and Jhat by central differences of the gradients g(W) and ghat(W), each 2 n calls; rho at weights.
 
     Eq. 28-30 hold to the accuracy of the residual error where the loss is (yhat_T - y)^2 / 2 of one scalar output and
     one example; elsewhere the predictions may be compared with what is measured.
     """
-    g, ghat = exact(np.asarray(weights, np.float64)), approximate(np.asarray(weights, np.float64))
-    rho = step_length(g, ghat)
     H, of_rule = jacobian(exact, weights, step), jacobian(approximate, weights, step)
     hessian = leading(H)  # not of its symmetric part: weights that are masked have rows of zeros, but columns
     J, J_hat = leading(-eta_exact * H), leading(-eta_approximate * of_rule)
@@ -142,7 +144,6 @@ def theorem_1(
         hessian=hessian,
         exact_jacobian=J,
         approximate_jacobian=J_hat,
-        rho=rho,
         exact_multiplier=1 + J,
         approximate_multiplier=1 + J_hat,
         predicted_exact=-eta_exact * hessian,

@@ -19,8 +19,7 @@ def dot(one, other):
 def rho(exact, approximate):
     """(ghat . g) / (g . g) [R] of gradients given as lists of tensors [R, ...]; 0 where the exact one vanishes.
 
-    In the graph, in its own precision, and 0 so that nothing moves where there is nothing to follow. On finished arrays
-    hessian.alignment.step_length is the same in double precision, where a vanishing gradient has no rho.
+    In the precision of the tensors. The only definition: training, measures and figures take rho from here.
     """
     return tf.math.divide_no_nan(dot(approximate, exact), dot(exact, exact))
 

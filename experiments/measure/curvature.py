@@ -1,6 +1,6 @@
 """What experiments.measure and experiments.inspect share: the tools of hessian/ on this project's networks."""
 
-from typing import Callable, Dict, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, NamedTuple, Optional
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -19,6 +19,7 @@ from models.cells import connections
 from models.initialisation import Weights
 from models.network import Batch, Network, plain_loss
 from models.recurrence import Recurrence
+from rules.scaled_bptt import rho
 from tasks import Example, Task
 
 DENSE_UP_TO = 900  # weights; one block of as many products and LAPACK, which nothing can keep from converging
@@ -82,6 +83,15 @@ class FedNetwork:
         return dict(zip([*self.weights, *self.batch, self.feedback], arrays))
 
 
+class Gradients(NamedTuple):
+    """exact g and used ghat over W_h, each [1, N, N]; rho of Eq. 6, 0 where g vanishes. In double precision, for only
+    then is ghat - rho g orthogonal to g."""
+
+    exact: np.ndarray
+    used: np.ndarray
+    rho: float
+
+
 class Instruments:
     """What measures a network at any point of a run. Each graph is built when it is first asked for, and once."""
 
@@ -102,18 +112,20 @@ class Instruments:
         operator.feed = fed.feed(point)
         return operator
 
-    def gradients(self, point: Point) -> Tuple[np.ndarray, np.ndarray]:
-        """(g, ghat) over W_h, each [1, N, N]: of the whole loss, exact and by the rule."""
+    def gradients(self, point: Point) -> Gradients:
+        """Of the whole loss over W_h."""
         if self._gradients is None:
             fed = FedNetwork(self._task, point)
             with fed.session.graph.as_default():
                 known = (fed.network, fed.weights, fed.batch)
                 of = [
-                    rule_gradient(*known, rule, fed.feedback, self._step_length).total.W_h
+                    tf.cast(rule_gradient(*known, rule, fed.feedback, self._step_length).total.W_h, tf.float64)
                     for rule in ("bptt", self._rule)
                 ]
-            self._gradients = self._callable(fed, of, point)
-        return tuple(self._run(self._gradients, point))
+                found = Gradients(*of, rho([of[0]], [of[1]]))
+            self._gradients = self._callable(fed, list(found), point)
+        exact, used, step_length = self._run(self._gradients, point)
+        return Gradients(exact, used, float(step_length[0]))
 
     def relative_flatness(self, point: Point) -> float:
         """Of the readout, on the point's examples."""

@@ -36,6 +36,11 @@ def gradient_of_rule(problem, rule):
     return lambda W_h: trace_gradient(problem._replace(W_h=off_diagonal(W_h)), rule)[1]
 
 
+def step_length(exact, approximate):
+    """rho of Eq. 6."""
+    return np.sum(approximate * exact) / np.sum(exact * exact)
+
+
 def scalar_problem(seed):
     """What Theorem 1 asks for: one output, one example, loss (yhat_T - y)^2 / 2, no penalty."""
     return random_problem(seed, steps=5, batch=1, units=6, outputs=1, supervised_steps=(5,))
@@ -76,7 +81,8 @@ def test_equations_28_to_30_near_zero_error(seed, rule):
     for loss in (1e-5, 1e-9):
         problem = trained(scalar_problem(seed), rule, loss)
         g, ghat = exact_gradient(problem), gradient_of_rule(problem, rule)
-        found = theorem_1(g, ghat, problem.W_h, ETA, 2 * ETA)
+        rho = step_length(g(problem.W_h), ghat(problem.W_h))
+        found = theorem_1(g, ghat, problem.W_h, rho, ETA, 2 * ETA)
         of_exact, of_rule = deviation_allowed(problem, g), deviation_allowed(problem, ghat)
         square = np.sum(g(problem.W_h) ** 2) / (2 * total_loss(problem))  # |gradient of yhat|^2
         inner = np.sum(ghat(problem.W_h) * g(problem.W_h)) / (2 * total_loss(problem))
@@ -85,22 +91,24 @@ def test_equations_28_to_30_near_zero_error(seed, rule):
         assert found.approximate_jacobian == pytest.approx(
             -2 * ETA * inner, abs=2 * ETA * of_rule
         )  # Eq. 30, first line
-        assert found.rho == pytest.approx(inner / square, rel=1e-12)
-        slack = 2 * ETA * (of_rule + abs(found.rho) * of_exact)
+        assert rho == pytest.approx(inner / square, rel=1e-12)
+        slack = 2 * ETA * (of_rule + abs(rho) * of_exact)
         assert found.approximate_jacobian == pytest.approx(found.predicted_approximate, abs=slack)  # Eq. 30
-        allowed.append(of_rule + abs(found.rho) * of_exact)
+        allowed.append(of_rule + abs(rho) * of_exact)
         assert found.exact_multiplier == 1 + found.exact_jacobian
         assert found.approximate_multiplier == 1 + found.approximate_jacobian
         # within the bound the rule's own dynamics is stable, as it must be where it has converged
         assert (found.hessian < found.bounds.approximate) == (abs(found.approximate_jacobian) < 1)
-        assert abs(1 + found.approximate_jacobian / 2) < 1 and found.rho > 0
-    assert allowed[1] < 0.05 * allowed[0] and allowed[1] < 0.01 * abs(found.rho) * found.hessian
+        assert abs(1 + found.approximate_jacobian / 2) < 1 and rho > 0
+    assert allowed[1] < 0.05 * allowed[0] and allowed[1] < 0.01 * abs(rho) * found.hessian
 
 
 def test_the_theorem_does_not_hold_with_several_outputs_and_examples():
     """Eq. 21 does, and H is still the Hessian; Eq. 30 needs a Jacobian of rank one."""
     problem = random_problem(3)
-    found = theorem_1(exact_gradient(problem), gradient_of_rule(problem, "three_factor"), problem.W_h, ETA, ETA)
+    g, ghat = exact_gradient(problem), gradient_of_rule(problem, "three_factor")
+    rho = step_length(g(problem.W_h), ghat(problem.W_h))
+    found = theorem_1(g, ghat, problem.W_h, rho, ETA, ETA)
     options = tf.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
     with tf.Graph().as_default(), tf.Session(config=options) as session:
         loss, weights = plain([problem])
@@ -148,7 +156,7 @@ def test_taylor_terms_are_the_change_of_a_quadratic_loss():
     def loss(W):
         return W @ H @ W / 2
 
-    found = taylor_terms(aslinearoperator(H), g, ghat, 0.3, 0.7)
+    found = taylor_terms(aslinearoperator(H), g, ghat, step_length(g, ghat), 0.3, 0.7)
     assert loss(W - 0.3 * g) - loss(W) == pytest.approx(-found.T1 + found.T2, rel=1e-10)
     assert loss(W - 0.7 * ghat) - loss(W) == pytest.approx(-found.T1_hat + found.T2_hat, rel=1e-10)
 
@@ -157,12 +165,12 @@ def test_taylor_terms_of_matched_steps_differ_by_assumption_1_alone():
     random = np.random.RandomState(1)
     root, g, ghat = random.normal(size=(5, 5)), random.normal(size=5), random.normal(size=5)
     operator = aslinearoperator(root @ root.T)
-    rho = taylor_terms(operator, g, ghat, 1.0, 1.0).rho
-    found = taylor_terms(operator, g, ghat, rho * 0.2, 0.2)  # eta_B = rho eta_e
+    rho = step_length(g, ghat)
+    found = taylor_terms(operator, g, ghat, rho, rho * 0.2, 0.2)  # eta_B = rho eta_e
     assert found.T1 == pytest.approx(found.T1_hat, rel=1e-12)
     assert abs(found.T2_hat - found.T2) == pytest.approx(found.assumption_1 * abs(found.T2), rel=1e-10)
     null = np.outer(g, g)  # e lies in its null space, as in the rank-one case
-    assert taylor_terms(aslinearoperator(null), g, ghat, rho, 1.0).assumption_1 == pytest.approx(0, abs=1e-10)
+    assert taylor_terms(aslinearoperator(null), g, ghat, rho, rho, 1.0).assumption_1 == pytest.approx(0, abs=1e-10)
 
 
 def test_taylor_terms_of_a_network_predict_a_small_update():
@@ -171,7 +179,7 @@ def test_taylor_terms_of_a_network_predict_a_small_update():
     H = jacobian(exact_gradient(problem), problem.W_h)
     left = []
     for eta in (1e-3, 1e-4):
-        found = taylor_terms(aslinearoperator(H), g, ghat, eta, eta)
+        found = taylor_terms(aslinearoperator(H), g, ghat, step_length(g, ghat), eta, eta)
         change = total_loss(problem._replace(W_h=problem.W_h - eta * ghat)) - total_loss(problem)
         left.append(abs(change - (-found.T1_hat + found.T2_hat)))
         assert left[-1] < 0.1 * abs(found.T2_hat)

@@ -20,8 +20,8 @@ def table(run: SavedRun, every: int, note: Note) -> pd.DataFrame:
     for evaluation, point in run.points(run.evaluations(every)):
         note(f"iteration {evaluation.iteration}")
         pairs = top_eigenpairs(run.tools().operator("W_h", point), max(TOPS), "arpack")
-        g, ghat = run.tools().gradients(point)
-        of_error = mean_cosines(error_vector(g, ghat), pairs.eigenvectors)
+        g, ghat, rho = run.tools().gradients(point)
+        of_error = mean_cosines(error_vector(g, ghat, rho), pairs.eigenvectors)
         of_gradient = mean_cosines(g, pairs.eigenvectors)
         for top in TOPS:
             row = dict(run.key(evaluation), iteration=evaluation.iteration, top=top)

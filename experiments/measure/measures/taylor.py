@@ -17,11 +17,12 @@ def table(run: SavedRun, every: int, note: Note) -> pd.DataFrame:
         note(f"iteration {evaluation.iteration}")
         key = run.key(evaluation)
         eta = key["learning_rate"] * learning_rate_factor(run.config, evaluation.iteration)
-        terms = taylor_terms(run.tools().operator("W_h", point), *run.tools().gradients(point), eta, eta)._asdict()
-        terms["rho_W_h"] = terms.pop("rho")
-        rows.append(dict(key, iteration=evaluation.iteration, **terms, eigenvalue=evaluation.eigenvalue))
-    terms = ["T1", "T1_hat", "T2", "T2_hat", "assumption_1", "rho_W_h", "eigenvalue"]
-    return pd.DataFrame(rows, columns=["seed", "learning_rate", "iteration", *terms])
+        g, ghat, rho = run.tools().gradients(point)
+        terms = taylor_terms(run.tools().operator("W_h", point), g, ghat, rho, eta, eta)._asdict()
+        terms.update(rho_W_h=rho, eigenvalue=evaluation.eigenvalue)
+        rows.append(dict(key, iteration=evaluation.iteration, **terms))
+    columns = ["T1", "T1_hat", "T2", "T2_hat", "assumption_1", "rho_W_h", "eigenvalue"]
+    return pd.DataFrame(rows, columns=["seed", "learning_rate", "iteration", *columns])
 
 
 MEASURE = Measure(table, along_training=True)
