@@ -10,4 +10,4 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "slow: takes more than a minute; ./test/run.sh -m 'not slow' leaves it out")
+    config.addinivalue_line("markers", "slow: runs the workflow, kills processes, draws 200 papers; ./test/run.sh -m slow")

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# All tests, after formatting and linting. Arguments go to pytest. With BIOLHESS_TENSORFLOW=2, or where run_all.sh takes
-# TensorFlow 2 by itself: the tests of what computes, in its environment, which has no linter.
+# The tests, after formatting and linting. Arguments go to pytest: -m slow for the slow ones, -m "" for all. With
+# BIOLHESS_TENSORFLOW=2, or where run_all.sh takes TensorFlow 2 by itself: the tests of what computes, in its environment,
+# which has no linter.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 python=$(./run_all.sh environment)
@@ -13,5 +14,5 @@ else
 fi
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MPLBACKEND=Agg
 # a process a core, a file a process, for the tests of a file share what they have built
-"$python" -m pytest "${tests[@]}" -q -p no:cacheprovider -n auto --dist loadfile "$@" || status=$?
+"$python" -m pytest "${tests[@]}" -q -m "not slow" -p no:cacheprovider -n auto --dist loadfile "$@" || status=$?
 exit "$status"

@@ -122,6 +122,7 @@ def test_a_finished_run_is_not_repeated(undisturbed):
     assert (undisturbed / "provenance.json").stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number, code", [(signal.SIGKILL, -9), (signal.SIGTERM, 143)])
 def test_a_killed_run_goes_on_to_the_same_bits(small, tmp_path, number, code):
     process = start(*SMALL, output=tmp_path)
@@ -163,6 +164,7 @@ def test_divergence_ends_the_run_and_keeps_its_history(every, tmp_path):
     assert len(history) >= 2 and "nan" not in history[1].lower()
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_reported_and_harms_nothing(tmp_path):
     limited = f"ulimit -f 4; exec {' '.join(command(*SMALL, output=tmp_path))}"  # files of at most 4 KB; weights have 9
     code = subprocess.run(
@@ -297,6 +299,7 @@ def test_what_lies_where_a_run_will_end_is_put_aside(small, tmp_path):
     assert [path for path in tmp_path.iterdir() if ".incomplete-" in path.name]
 
 
+@pytest.mark.slow
 def test_an_ensemble_that_was_killed_goes_on_to_the_same_bits(tmp_path):
     """With Adam, whose moments must come back, and with a replica that has diverged before the kill."""
     options = TINY + ["--seeds", "0", "1", "--learning-rate", "0.01", "1e9", "--optimizer", "adam"]

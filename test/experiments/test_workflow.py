@@ -21,6 +21,7 @@ from experiments.plan.framework import results_name
 from experiments.workflow import reproduce
 from experiments.workflow.progress import STATE
 
+pytestmark = pytest.mark.slow
 HOME = Path(__file__).resolve().parents[2]
 PLAN = """
 note: "REDUCED: a test"

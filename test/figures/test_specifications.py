@@ -152,6 +152,7 @@ def test_every_claim_has_its_pictures_and_the_table_counts_every_fate(drawn):
     assert counts[0] == sum(counts[1:]) and counts[2] > 0 and counts[3] > 0 and counts[4] == 4
 
 
+@pytest.mark.slow
 def test_the_report_leads_from_words_to_table_to_pictures_and_has_no_claims_without_runs(root, drawn):
     assert main(["verdicts", str(root), str(drawn)]) == 0 and main(["report", str(root), str(drawn)]) == 0
     html = (drawn / "report.html").read_text()
