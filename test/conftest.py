@@ -13,7 +13,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "slow: runs the workflow, kills processes, draws 200 papers; ./test/run.sh -m slow")
+    config.addinivalue_line(
+        "markers", "slow: runs the workflow, kills processes, draws 200 papers; ./test/run.sh -m slow"
+    )
 
 
 @pytest.fixture(autouse=True, scope="module")

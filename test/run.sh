@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 python=$(./run_all.sh environment)
 status=0 tests=(test)
 if "$python" -c 'import sys; sys.exit(sys.version_info < (3, 8))'; then
-  tests=(test/models test/rules test/tasks test/hessian test/experiments test/test_tensorflow2.py)
+  tests=(test/models test/rules test/tasks test/hessian test/experiments test/figures test/test_tensorflow2.py)
 else
   "$python" -m ruff format --check . || status=1
   "$python" -m ruff check . || status=1
