@@ -36,7 +36,7 @@ def prepare(plan: Plan, what: str, results: Path, evidence: Optional[Path]) -> L
     words = _shell_words(plan, evidence)
     drawn = {"figures": plan.figures, "sources": sources(plan.figures), "markers": markers(plan)}
     costs = read_costs()
-    grouped = {"batches": batches(plan, costs), "minutes": minutes(plan, costs)}
+    grouped = {"ranks": ranks(plan), "batches": batches(plan, costs), "minutes": minutes(plan, costs)}
     write_json(results / "plan.json", dict(words, **shown, **drawn, **grouped))
     for marker in (results / "done").iterdir():
         if job_end(marker)[0] != 0:
@@ -71,6 +71,17 @@ def markers(plan: Plan) -> Dict[str, List[str]]:
         found[block] = [f"done/{name}" for name in names]
         found[block] += [f"done/{name}.{measure}" for name in names for measure in plan.measures[block]]
     return found
+
+
+def ranks(plan: Plan) -> List[List[str]]:
+    """The runs in the order of the file: those of its first block, those of its second that are not among them, ..."""
+    found: Dict[str, Dict[str, None]] = {}
+    ranked = set()
+    for block, names in plan.blocks.items():
+        written = plan.specifications.get(block, {"of": block})["of"]
+        found.setdefault(written, {}).update(dict.fromkeys(name for name in names if name not in ranked))
+        ranked.update(names)
+    return [list(names) for names in found.values() if names]
 
 
 def locked(results: Path) -> Optional[int]:
