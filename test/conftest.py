@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 def pytest_configure(config):
     config.addinivalue_line(
-        "markers", "slow: runs the workflow, kills processes, draws 200 papers; ./test/run.sh -m slow"
+        "markers", "slow: a workflow, a killed run, a browser, 200 papers, both TensorFlows; ./test/run.sh -m slow"
     )
 
 

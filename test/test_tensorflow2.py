@@ -42,6 +42,7 @@ def computed(tmp_path_factory):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ACCURACY)
 def test_both_agree(computed, kind):
     this, other = ({name: a for name, a in one.items() if name.startswith(kind)} for one in computed)
@@ -52,6 +53,7 @@ def test_both_agree(computed, kind):
     assert {name: d for name, d in differences.items() if not d <= ACCURACY[kind]} == {}
 
 
+@pytest.mark.slow
 def test_every_rule_is_compared(computed):
     names = {name.split("/")[1].split("(")[0] for name in computed[0] if name.startswith("gradient/")}
     assert names == set(known_rules())

@@ -201,6 +201,7 @@ def begin(folder):
     )
 
 
+@pytest.mark.slow
 def test_a_workflow_stopped_on_a_cluster_cancels_its_jobs_which_save_and_resume(slurm, tmp_path):
     folder = tmp_path / "it's {a} copy"
     for name in ("models", "rules", "tasks", "hessian", "experiments", "figures"):

@@ -127,6 +127,7 @@ def test_numbers_are_written_as_a_person_would():
     assert found == ["–", "–", "0", "1234", "0.123", "1.00e-07", "2.50e+05"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(browser.executable() is None, reason="no Chromium: apt-get install chromium")
 def test_the_page_in_a_browser(reduced, tmp_path):
     rows = json.loads((reduced.parent / "verdicts.json").read_text())["rows"]

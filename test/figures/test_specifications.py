@@ -136,6 +136,7 @@ def drawn(root, tmp_path_factory):
     return output
 
 
+@pytest.mark.slow
 def test_every_claim_has_its_pictures_and_the_table_counts_every_fate(drawn):
     written = {path.name for path in (drawn / "figures").iterdir()}
     suffixes = [

@@ -17,6 +17,7 @@ HOME = Path(__file__).resolve().parents[2]
 PUBLISHED = claims.read_published()
 
 
+@pytest.mark.slow
 def test_every_row_of_a_complete_folder_is_judged_and_the_files_are_the_same_bytes_twice(tmp_path):
     root = complete(tmp_path / "r", {"seq_mnist": 5, "pattern_generation": 6, "delayed_match": 5})
     for name in ("one", "two"):
