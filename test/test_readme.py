@@ -75,6 +75,7 @@ def test_own_online_rule_has_the_gradient_that_it_says(copy):
     assert inspected(copy, "fading_traces", p) == pytest.approx(expected, rel=1e-10, abs=1e-13)
 
 
+@pytest.mark.slow
 def test_own_task_is_trained_swept_and_measured(copy):
     options = "--task accumulation --rule three_factor --learning-rates 0.01 0.03 --iterations 300".split()
     assert "chosen: learning rate" in run(copy, "experiments.sweep", *options, "--seeds", "9000")

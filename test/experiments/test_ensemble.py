@@ -47,6 +47,7 @@ def ensemble():
         yield found
 
 
+@pytest.mark.slow
 def test_evaluating_builds_nothing_and_keeps_memory_and_speed(ensemble):
     batch = examples(32)
     seconds, memory = [], []
@@ -128,7 +129,10 @@ def assert_bits(one, other):
     assert all(np.array_equal(a, b) for a, b in zip(one, other))
 
 
-@pytest.mark.parametrize("task, optimizer", [("pattern_generation", "adam"), ("delayed_match", "sgd")])
+@pytest.mark.parametrize(
+    "task, optimizer",
+    [("pattern_generation", "adam"), pytest.param("delayed_match", "sgd", marks=pytest.mark.slow)],
+)
 def test_a_replica_is_the_same_to_the_bit_whoever_shares_its_ensemble(task, optimizer):
     """Alone, and in ensembles in which it falls into a vector register of eight numbers or is left over after it."""
     first, rule = (1, 1e-3), "mdgl"

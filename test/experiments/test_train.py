@@ -106,6 +106,7 @@ def test_training_performance_is_measured_on_a_sample_until_the_end_and_then_on_
     assert list(history.at_end) == [False, False, True]
 
 
+@pytest.mark.slow
 def test_the_same_command_elsewhere_gives_the_same_bits(undisturbed, tmp_path):
     code, out, err = train(*SHORT, output=tmp_path)
     # where there is no terminal, a line per evaluation
@@ -139,6 +140,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(small, tmp_path, number, code):
     assert_same(results(tmp_path / small.name), results(small))
 
 
+@pytest.mark.slow
 def test_a_run_in_progress_is_not_disturbed(small, tmp_path):
     process = start(*SMALL, output=tmp_path)
     partial = tmp_path / (small.name + ".partial")
