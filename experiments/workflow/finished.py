@@ -36,11 +36,22 @@ def take_evidence(plan: Plan, results: Path, evidence: Optional[Path]) -> List[s
 
 
 def pack_missing(plan: Plan, results: Path, evidence: Path) -> None:
-    """Packs the plan's runs that are finished in the results folder and have no evidence. Raises EvidenceError."""
-    for run in sorted(plan.runs):
-        folder = results / "runs" / run
-        if (folder / "summary.json").is_file() and not evidence_path(evidence, run).exists():
+    """Packs the plan's runs that are finished in the results folder and have no evidence, or an older one that lacks a
+    measure's table. Raises EvidenceError.
+    """
+    for run, measures in sorted(_measures(plan).items()):
+        folder, path = results / "runs" / run, evidence_path(evidence, run)
+        tables = {f"{measure}.csv" for measure in measures if (folder / f"{measure}.csv").is_file()}
+        if (folder / "summary.json").is_file() and not (path.exists() and tables <= _names(path, tables)):
             pack(folder, evidence, plan.evidence["weights"])
+
+
+def _names(path: Path, wanted: Set[str]) -> Set[str]:
+    """The files that evidence has; it is opened only if any are wanted, and has none if it is damaged."""
+    try:
+        return set(read_evidence(path)) if wanted else set()
+    except EvidenceError:
+        return set()
 
 
 def _measures(plan: Plan) -> Dict[str, Set[str]]:

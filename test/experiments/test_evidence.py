@@ -249,6 +249,21 @@ def test_what_is_finished_and_has_no_evidence_is_packed(tmp_path):
     assert path.read_bytes() == pack(run, tmp_path / "other", weights=True).read_bytes()
 
 
+def test_evidence_that_lacks_a_measure_which_the_run_has_by_now_is_packed_anew(tmp_path):
+    run = made(tmp_path / "results" / "runs")
+    plan = planned("spectrum", "taylor")._replace(evidence={"weights": True})
+    path = pack(run, tmp_path / "evidence", True)
+    packed = path.read_bytes()
+    pack_missing(plan, tmp_path / "results", tmp_path / "evidence")
+    assert path.read_bytes() == packed
+    (run / "taylor.csv").write_text("seed\n0\n")
+    pack_missing(plan, tmp_path / "results", tmp_path / "evidence")
+    assert read_evidence(path)["taylor.csv"] == b"seed\n0\n"
+    path.write_bytes(packed[:100])
+    pack_missing(plan, tmp_path / "results", tmp_path / "evidence")
+    assert set(read_evidence(path)) > {"spectrum.csv", "taylor.csv"}
+
+
 def test_a_difference_is_the_largest_of_each_column(tmp_path):
     run = made(tmp_path / "made")
     (run / "history.csv").write_text("seed,learning_rate,iteration,loss,gap\n0,0.1,0,4.0,-1.0\n0,0.1,500,2.0,nan\n")
