@@ -86,6 +86,8 @@ def scatter(axis: plt.Axes, groups: Dict[str, pd.DataFrame], styles: Dict[str, d
 
 
 def _correlation_text(found: dict) -> str:
+    if np.isnan(found["pearson"]):
+        return f"n = {found['n']}: no correlation is defined"
     return (
         f"n = {found['n']}: Pearson's r = {found['pearson']:.2f} ({_p_text(found['pearson_p'])}),\n"
         f"Spearman's r = {found['spearman']:.2f} ({_p_text(found['spearman_p'])})"

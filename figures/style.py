@@ -24,17 +24,18 @@ COLOURS = {
 }
 MARKERS = {"bptt": "o", "three_factor": "^", "rflo": "v", "mdgl": "s", "scaled_bptt": "D"}
 STEP_RULES = ("bptt", "three_factor", "scaled_bptt")  # those that Figures 4, 6 and 12 C compare
-TRUNCATED = "#56B4E9"
+TRUNCATED = ("#56B4E9", "#2F7FB8", "#134B77")  # the more time steps are left out, the darker
 SECOND_COLOUR = "#CC79A7"  # a rule's second condition (scheduled learning rate)
 DASHES = ["-", "--", ":", "-."]
 WARNING = "#AA0000"
 
 
 def rule_style(rule: str, among: Iterable[str] = ()) -> dict:
-    """Label, colour, dashes of a rule's line. among: the panel's rules; truncations differ by dashes."""
+    """Label, colour, dashes of a rule's line. among: the panel's rules; truncations differ by shade and dashes."""
     truncations = sorted((other for other in set(among) if truncated_steps(other)), key=truncated_steps)
-    dashes = DASHES[truncations.index(rule) % len(DASHES)] if rule in truncations else "-"
-    colour = TRUNCATED if truncated_steps(rule) else COLOURS.get(rule, "#777777")
+    place = truncations.index(rule) if rule in truncations else 0
+    dashes = DASHES[place % len(DASHES)]
+    colour = TRUNCATED[place % len(TRUNCATED)] if truncated_steps(rule) else COLOURS.get(rule, "#777777")
     return {"label": rule_label(rule), "color": colour, "linestyle": dashes}
 
 

@@ -126,8 +126,8 @@ def test_histograms_have_a_line_at_each_mean(results):
     assert means == pytest.approx([row.gap_mean[("seq_mnist", *group)] for group in expected])
 
 
-def test_a_rule_has_one_colour_and_truncations_differ_by_dashes():
-    colours = [style.rule_style(rule)["color"] for rule in style.COLOURS] + [style.TRUNCATED, style.SECOND_COLOUR]
+def test_a_rule_has_one_colour_and_truncations_differ_by_shade_and_dashes():
+    colours = [style.rule_style(rule)["color"] for rule in style.COLOURS] + [*style.TRUNCATED, style.SECOND_COLOUR]
     assert len(set(colours)) == len(colours)
     rules = ["truncated_bptt(21)", "bptt", "truncated_bptt(7)"]
     assert [style.rule_style(rule, rules)["linestyle"] for rule in rules] == ["--", "-", "-"]
