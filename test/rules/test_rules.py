@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules import get_rule, known_rules
+from rules.scaled_bptt import rho
 
 TRACE_RULES = ("three_factor", "rflo", "mdgl")
+L2 = [0.01, pytest.param(0.0, marks=pytest.mark.slow)]
 
 
 @st.composite
@@ -60,16 +62,18 @@ def test_op_is_the_sum_over_eligibility_traces(rule, problem):
 @pytest.mark.parametrize("adaptive", [0, 2])
 @pytest.mark.parametrize("alpha", [0.0, 0.3])
 @pytest.mark.parametrize("loss", ["squared_error", "cross_entropy"])
-def test_op_is_the_sum_over_eligibility_traces_everywhere_on_the_grid(rule, adaptive, alpha, loss):
-    assert_sum_over_traces(random_problem(1, loss, steps=6, alpha=alpha, beta=0.7, adaptive=adaptive, l2=0.01), rule)
+@pytest.mark.parametrize("l2", L2)
+def test_op_is_the_sum_over_eligibility_traces_everywhere_on_the_grid(rule, adaptive, alpha, loss, l2):
+    assert_sum_over_traces(random_problem(1, loss, steps=6, alpha=alpha, beta=0.7, adaptive=adaptive, l2=l2), rule)
 
 
 @pytest.mark.parametrize("rule", TRACE_RULES)
 @pytest.mark.parametrize("adaptive", [0, 2])
 @pytest.mark.parametrize("alpha", [0.0, 0.3])
-def test_op_keeps_self_connections_in_the_traces_everywhere_on_the_grid(rule, adaptive, alpha):
+@pytest.mark.parametrize("l2", L2)
+def test_op_keeps_self_connections_in_the_traces_everywhere_on_the_grid(rule, adaptive, alpha, l2):
     cell = dict(alpha=alpha, beta=0.7, adaptive=adaptive)
-    assert_sum_over_traces(random_problem(1, steps=6, l2=0.01, self_connections=True, **cell), rule)
+    assert_sum_over_traces(random_problem(1, steps=6, l2=l2, self_connections=True, **cell), rule)
 
 
 @settings(max_examples=4, deadline=None)
@@ -180,6 +184,12 @@ def test_scaled_bptt_is_bptt_with_the_three_factor_step_length(problem):
     rho = ghat @ g / (g @ g)
     assert np.abs(used - rho * g).max() <= 1e-12 * max(np.abs(rho * g).max(), 1e-4)
     assert np.linalg.norm(used) == pytest.approx(abs(rho) * np.linalg.norm(g), rel=1e-10, abs=1e-15)
+
+
+def test_rho_is_signed_and_zero_where_the_exact_gradient_vanishes():
+    g = np.random.RandomState(0).normal(size=(2, 5, 5))
+    exact, approximate = np.stack([g[0], 0 * g[0]]), np.stack([-0.5 * g[0], g[1]])
+    assert run(lambda: rho([exact], [approximate])) == pytest.approx([-0.5, 0], rel=1e-12)
 
 
 @pytest.mark.parametrize("step_length", ["each", "with_readout"])
