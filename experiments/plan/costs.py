@@ -14,7 +14,7 @@ from experiments.command_line import OneLineParser
 from experiments.evidence.files import write_json
 from experiments.evidence.packed import EVIDENCE, evidence_path
 from experiments.plan.config import Config, ConfigError, members
-from experiments.plan.experiment_file import Plan
+from experiments.plan.experiment_file import Plan, written_block
 from figures import figure_order
 
 COSTS = Path(__file__).resolve().parents[1] / "costs.json"
@@ -114,7 +114,7 @@ def _parts(plan: Plan, figures: List[str]) -> List[Tuple[str, List[str]]]:
     named, others = {block for _, blocks in parts for block in blocks}, defaultdict(list)
     for block in plan.blocks:
         if block not in named:
-            others[plan.specifications.get(block, {"of": block})["of"]].append(block)
+            others[written_block(plan, block)].append(block)
     return parts + list(others.items())
 
 

@@ -125,6 +125,11 @@ def _evidence(given) -> Optional[Dict[str, bool]]:
     return {"weights": True} if given else None
 
 
+def written_block(plan: Plan, block: str) -> str:
+    """The block of the file that a block of the plan comes from: itself, unless it is a specification."""
+    return plan.specifications[block]["of"] if block in plan.specifications else block
+
+
 def _specifications(name: str, block: dict, path: Path) -> List[Specification]:
     try:
         return specifications(name, block)

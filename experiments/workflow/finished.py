@@ -42,16 +42,16 @@ def pack_missing(plan: Plan, results: Path, evidence: Path) -> None:
     for run, measures in sorted(_measures(plan).items()):
         folder, path = results / "runs" / run, evidence_path(evidence, run)
         tables = {f"{measure}.csv" for measure in measures if (folder / f"{measure}.csv").is_file()}
-        if (folder / "summary.json").is_file() and not (path.exists() and tables <= _names(path, tables)):
+        if (folder / "summary.json").is_file() and not _has(path, tables):
             pack(folder, evidence, plan.evidence["weights"])
 
 
-def _names(path: Path, wanted: Set[str]) -> Set[str]:
-    """The files that evidence has; it is opened only if any are wanted, and has none if it is damaged."""
+def _has(path: Path, tables: Set[str]) -> bool:
+    """Whether there is evidence with these tables; it is opened only if there are any."""
     try:
-        return set(read_evidence(path)) if wanted else set()
+        return path.exists() and (not tables or tables <= set(read_evidence(path)))
     except EvidenceError:
-        return set()
+        return False
 
 
 def _measures(plan: Plan) -> Dict[str, Set[str]]:

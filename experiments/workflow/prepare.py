@@ -11,7 +11,7 @@ from experiments import HOME
 from experiments.evidence.files import write_json
 from experiments.plan.config import as_dict
 from experiments.plan.costs import job_end, read_costs
-from experiments.plan.experiment_file import Plan
+from experiments.plan.experiment_file import Plan, written_block
 from experiments.workflow.batches import batches, minutes
 from experiments.workflow.finished import pack_missing, take_evidence
 from experiments.workflow.sources import sources
@@ -78,8 +78,9 @@ def ranks(plan: Plan) -> List[List[str]]:
     found: Dict[str, Dict[str, None]] = {}
     ranked = set()
     for block, names in plan.blocks.items():
-        written = plan.specifications.get(block, {"of": block})["of"]
-        found.setdefault(written, {}).update(dict.fromkeys(name for name in names if name not in ranked))
+        found.setdefault(written_block(plan, block), {}).update(
+            dict.fromkeys(name for name in names if name not in ranked)
+        )
         ranked.update(names)
     return [list(names) for names in found.values() if names]
 
