@@ -10,7 +10,7 @@
 #
 # The environment is Python 3.7 with requirements.txt, hash-checked, in .venv/. Python comes from $PYTHON37, the PATH, a
 # pyenv version, or uv. In the image, $BIOLHESS_PYTHON names the image's own and nothing is installed.
-# Where TensorFlow 1.14 cannot run, or with BIOLHESS_TENSORFLOW=2, it is Python 3.11 to 3.13 ($PYTHON_TF2) with
+# Where TensorFlow 1.14 cannot run, or with BIOLHESS_TENSORFLOW=2, it is Python 3.10 to 3.13 ($PYTHON_TF2) with
 # requirements-tf2.txt in .venv-tf2/. Such results are kept apart, in results/quick-tf2/ and the like.
 set -euo pipefail
 case ${1:-} in # an experiment file's path begins where we were called
@@ -74,8 +74,8 @@ or uv, or name one in PYTHON37"
     [[ $wish != 1 ]] || fail "$obstacle"
   fi
   venv=.venv-tf2 requirements=requirements-tf2.txt megabytes=500
-  is_complete || base=$(find_python "${PYTHON_TF2:-}" 3.12 3.13 3.11) ||
-    fail "${obstacle:+$obstacle; }for TensorFlow 2, no Python 3.11 to 3.13 found: install one with pyenv or uv, \
+  is_complete || base=$(find_python "${PYTHON_TF2:-}" 3.12 3.13 3.11 3.10) ||
+    fail "${obstacle:+$obstacle; }for TensorFlow 2, no Python 3.10 to 3.13 found: install one with pyenv or uv, \
 or name one in PYTHON_TF2"
   [[ -z $obstacle ]] || echo "run_all.sh: TensorFlow 2 instead of 1.14, results in results/*-tf2/: $obstacle" >&2
 }
@@ -97,10 +97,10 @@ make_environment() {
 }
 
 # The installers first, pinned and hash-checked like the rest: four packages are built from source with them
-# (snakemake reads its version with tomli), one beside TensorFlow 2.
+# (snakemake reads its version with tomli); beside TensorFlow 2 one, on Python 3.10 another three.
 install_requirements() {
   local python=$1 requirements=$2 tools; tools=$(mktemp)
-  awk '/^[a-z]/ { keep = /^(pip|setuptools|tomli|wheel)==/ } keep' "$requirements" >"$tools"
+  awk '/^[a-z]/ { keep = /^(cython|pip|setuptools|tomli|wheel)==/ } keep' "$requirements" >"$tools"
   local install=("$python" -m pip install --quiet --disable-pip-version-check --no-cache-dir --no-deps --require-hashes)
   echo "  1/2 the installers" >&2
   "${install[@]}" -r "$tools" >&2 || fail "installing the installers failed (above)" 1

@@ -80,7 +80,7 @@ def test_processor_without_avx_is_refused(checkout):
 
 def test_other_machine_than_x86_64_with_no_python_for_tensorflow_2_is_refused(checkout):
     make_complete(checkout)
-    refused(run_all(checkout, MACHINE="aarch64"), "aarch64", "x86-64", "3.11 to 3.13", "PYTHON_TF2")
+    refused(run_all(checkout, MACHINE="aarch64"), "aarch64", "x86-64", "3.10 to 3.13", "PYTHON_TF2")
     refused(run_all(checkout, MACHINE="aarch64", BIOLHESS_TENSORFLOW="1"), "aarch64", "x86-64")
 
 
@@ -227,7 +227,7 @@ def test_environment_that_lost_its_python_is_made_again(installable):
 
 def test_each_tensorflow_is_installed_with_its_own_python_and_stamp(installable):
     assert run_all(installable, "environment").returncode == 0
-    refused(run_all(installable, "environment", BIOLHESS_TENSORFLOW="2"), "3.11 to 3.13")
+    refused(run_all(installable, "environment", BIOLHESS_TENSORFLOW="2"), "3.10 to 3.13")
     program(installable.parent / "python3.13", FAKE_PYTHON)
     two = {"BIOLHESS_TENSORFLOW": "2", "PYTHON_TF2": str(installable.parent / "python3.13")}
     assert [run_all(installable, "environment", **two).returncode for _ in range(2)] == [0, 0]
