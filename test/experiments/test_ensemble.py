@@ -86,7 +86,9 @@ def test_a_set_in_parts_has_the_mean_of_the_whole(ensemble):
     assert one["performance"] == pytest.approx(other["performance"], rel=1e-6)
 
 
-@pytest.mark.parametrize("task", SMALL)
+@pytest.mark.parametrize(
+    "task", ["pattern_generation", "delayed_match", pytest.param("seq_mnist", marks=pytest.mark.slow)]
+)
 def test_rules_share_their_random_numbers(task):
     """The same seed gives every rule the same weights, input, batches, test noise and start of the power iteration."""
     found = []

@@ -200,6 +200,7 @@ def test_foreign_evidence_is_not_used(tmp_path):
     assert runs == [] and "is the evidence of another run" in lines[0]
 
 
+@pytest.mark.slow
 def test_killed_at_ten_moments_of_packing_nothing_half_packed_is_read(tmp_path):
     """kill -9; what stands in the folder afterwards is what was there before, or what was to come, to the byte."""
     run = made(tmp_path / "made")

@@ -8,6 +8,7 @@ from experiments.plan.config import make_config
 from experiments.train.loop import train
 
 
+@pytest.mark.slow
 def test_saved_runs_are_measured_on_the_fresh_batch_of_their_evaluation(tmp_path):
     config = make_config(
         "seq_mnist", "bptt", [0], [0.01], iterations=2, evaluate_every=2, hessian_on="fresh", parameters={"units": 6}

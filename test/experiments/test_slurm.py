@@ -24,7 +24,8 @@ SLURM = {
     "sbatch": """
         echo "$*" >>"$FAKE/calls"
         for script; do :; done
-        env --default-signal=TERM,INT setsid bash "$script" >/dev/null 2>&1 </dev/null &
+        set -m  # a process group of its own before sbatch returns
+        env --default-signal=TERM,INT bash "$script" >/dev/null 2>&1 </dev/null &
         touch "$FAKE/jobs/$!"
         echo "$!;a_cluster" """,
     "squeue": """

@@ -114,6 +114,7 @@ def edit(path, old, new):
     path.write_text(text.replace(old, new))
 
 
+@pytest.mark.slow
 def test_a_run_is_known_by_the_source_of_its_rule_and_task(tmp_path):
     """Each edit changes the identity of the runs that it changes, and of no others."""
     for name in ("models", "rules", "tasks", "hessian", "experiments"):

@@ -71,6 +71,7 @@ def test_the_report_leads_with_the_question_and_the_answer(full):
     assert "Second edition" in html and "27 claims reproduced" in html and "gain 1" in html
 
 
+@pytest.mark.slow
 def test_the_report_names_the_settings_that_are_not_everybodys(tmp_path):
     folder = ResultsFolder(tmp_path / "r")
     folder.run("b", "seq_mnist", "bptt", ends("b", 8), batch_size=64, optimizer="adam", hessian_of="W_x")
@@ -88,6 +89,7 @@ def test_the_report_counts_the_runs_that_diverged_or_ended_at_their_cap(full):
     assert "(n = 7, 1 diverged, 2 at their cap without being stable)" in html
 
 
+@pytest.mark.slow
 def test_a_verdict_at_unequal_training_performance_says_so(tmp_path):
     folder = ResultsFolder(tmp_path / "r")
     folder.run("b", "seq_mnist", "bptt", ends("b", 8, training=0.9))

@@ -165,6 +165,7 @@ def test_the_report_leads_from_words_to_table_to_pictures_and_has_no_claims_with
     assert "What the paper leaves open was varied" in page and "no runs" not in page and "Of 0" not in page
 
 
+@pytest.mark.slow
 def test_the_readme_gets_the_paragraph_between_its_markers(drawn, tmp_path):
     path = tmp_path / "README.md"
     path.write_text(f"above\n{pages.SPECIFICATIONS_BEGIN}\nold\n{pages.SPECIFICATIONS_END}\nbelow\n")
