@@ -5,7 +5,7 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Tuple
 
 from experiments import HOME
 from experiments.evidence.files import write_json
@@ -74,11 +74,15 @@ def markers(plan: Plan) -> Dict[str, List[str]]:
 
 
 def ranks(plan: Plan) -> List[List[str]]:
-    """The runs in the order of the file: those of its first block, those of its second that are not among them, ..."""
-    found: Dict[str, Dict[str, None]] = {}
+    """The runs in the order of the file: those of its first block, those of its second that are not among them, ...
+
+    Of a block that varies, combinations drawn at random come after the choices made alone.
+    """
+    found: Dict[Tuple[str, bool], Dict[str, None]] = {}
     ranked = set()
     for block, names in plan.blocks.items():
-        found.setdefault(written_block(plan, block), {}).update(
+        at_random = plan.specifications.get(block, {}).get("kind") == "random"
+        found.setdefault((written_block(plan, block), at_random), {}).update(
             dict.fromkeys(name for name in names if name not in ranked)
         )
         ranked.update(names)

@@ -8,7 +8,7 @@ import pytest
 
 from experiments.plan.config import ConfigError, config_hash, make_config
 from experiments.plan.experiment_file import only_tasks, read_plan
-from experiments.workflow.prepare import prepare
+from experiments.workflow.prepare import prepare, ranks
 
 BLOCK = """
     task: pattern_generation
@@ -75,6 +75,18 @@ def test_a_specification_is_the_runs_that_its_levels_say(tmp_path):
 def test_figures_name_a_block_that_varies_for_all_that_it_makes_or_one_specification(tmp_path):
     plan = plan_of(tmp_path, CHOICES, "groups: {main: [a], own: [a main]}\n")
     assert plan.figures["figure2"]["main"] == list(plan.blocks) and plan.groups["own"] == ["a main"]
+
+
+def test_choices_made_alone_run_before_combinations_drawn_at_random(tmp_path):
+    plan = plan_of(tmp_path, CHOICES + "      random: {count: 12, seed: 3}\n")
+    first, then = ranks(plan)
+    kinds = {name: set() for name in plan.runs}
+    for one in plan.specifications.values():
+        for block in one["blocks"]:
+            for name in plan.blocks[block]:
+                kinds[name].add(one["kind"])
+    assert set(first) == {name for name in kinds if kinds[name] != {"random"}} and len(first) == 2 * (1 + 5)
+    assert set(then) == set(plan.runs) - set(first)
 
 
 def test_a_combination_that_cannot_be_run_is_kept_as_such_and_takes_none_down(tmp_path):
