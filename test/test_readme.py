@@ -38,6 +38,7 @@ def run(folder, *arguments):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_own_rule_is_found_and_trains(copy):
     options = "--task delayed_match --rule attenuated --iterations 20 --evaluate-every 10".split()
     history = (copy / run(copy, "experiments.train", *options).strip() / "history.csv").read_text()

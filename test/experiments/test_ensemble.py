@@ -146,13 +146,14 @@ def test_a_replica_is_the_same_to_the_bit_whoever_shares_its_ensemble(task, opti
     assert_bits(others[10, 1e-3], pair[10, 1e-3])
 
 
+@pytest.mark.slow
 def test_learning_rates_that_share_an_ensemble_do_not_disturb_each_other():
     member = (4, 3e-3)
     pair = trained([(1, 1e-3), (1, 3e-3), (4, 1e-3), (4, 3e-3)], "pattern_generation", "mdgl", 10)
     assert_bits(pair[member], trained([member], "pattern_generation", "mdgl", 10)[member])
 
 
-@pytest.mark.parametrize("task", ["pattern_generation", "delayed_match"])
+@pytest.mark.parametrize("task", ["pattern_generation", pytest.param("delayed_match", marks=pytest.mark.slow)])
 def test_one_replica_agrees_with_several_after_a_step(task):
     """Kernels differ between one replica and several, so the last bits do."""
     member = (1, 1e-3)

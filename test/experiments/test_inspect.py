@@ -90,6 +90,7 @@ def test_binary_cross_entropy(tmp_path):
     assert found["relative_flatness"] > 0
 
 
+@pytest.mark.slow
 def test_every_rule_and_matrix_can_be_asked_for(tmp_path, capsys):
     problem = random_problem(3, steps=3)
     expected = {"rflo": trace_gradient(problem, "rflo")[1]}
@@ -211,6 +212,7 @@ def test_top_eigenvalues_and_relative_flatness(matrix, tmp_path, capsys):
     assert f"relative_flatness    {found['relative_flatness']:.8g}" in out and "eigenvalue 7 " in out
 
 
+@pytest.mark.slow
 def test_it_runs_as_a_command_and_says_nothing_else(tmp_path):
     command = [sys.executable, "-m", "experiments.inspect", "--rule", "bptt", *write(tmp_path, P)]
     done = subprocess.run(command, cwd=str(HOME), capture_output=True, text=True)

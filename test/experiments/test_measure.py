@@ -187,6 +187,7 @@ def test_evaluations_without_a_finite_eigenvalue_are_left_out(unmeasured):
     assert {evaluation.iteration for evaluation in run.last_evaluations()} == {2}
 
 
+@pytest.mark.slow
 def test_it_runs_as_a_command_and_says_nothing_else(unmeasured):
     command = [sys.executable, "-m", "experiments.measure", str(unmeasured), "--measure", "relative_flatness"]
     done = subprocess.run(command, cwd=str(HOME), capture_output=True, text=True)

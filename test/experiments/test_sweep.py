@@ -62,6 +62,7 @@ def test_a_sweep_has_the_tasks_own_batch_size_among_its_own(monkeypatch):
     assert {config.batch_size for config in sweep.planned(given)} == {64, 256}
 
 
+@pytest.mark.slow
 def test_a_sweep_leaves_its_choice_and_evidence_where_training_finds_it(tmp_path, capsys):
     chosen = tmp_path / "chosen.json"
     options = "--task delayed_match --rule three_factor --seeds 9000 9001 --learning-rates 1e-3 1e-2".split()

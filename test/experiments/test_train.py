@@ -285,6 +285,7 @@ def test_an_output_folder_that_cannot_be_made_is_one_line_and_exit_2(tmp_path, c
     assert code.value.code == 2 and capsys.readouterr().err == said
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_named(small, tmp_path):
     checkpoint = tmp_path / f"{small.name}.partial" / "checkpoint.npz"
     checkpoint.parent.mkdir()
@@ -293,6 +294,7 @@ def test_a_damaged_checkpoint_is_named(small, tmp_path):
     assert code == 2 and f"checkpoint {checkpoint} is damaged" in err and len(err.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_what_lies_where_a_run_will_end_is_put_aside(small, tmp_path):
     (tmp_path / small.name).mkdir()
     (tmp_path / small.name / "history.csv").write_text("of a run whose summary was deleted")

@@ -112,6 +112,7 @@ def test_a_published_spread_and_a_margin_of_ours_are_told_apart(full):
     assert "Published: 2550 ± 490." in texts["table1_eigenvalue_three_factor"]
 
 
+@pytest.mark.slow
 def test_the_same_results_give_the_same_page(full):
     first = full.read_bytes()
     main(["report", str(full.parents[1] / "r"), str(full.parent)])

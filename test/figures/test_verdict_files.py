@@ -79,6 +79,7 @@ def test_in_the_image_the_rules_time_is_unknown_and_its_hashes_are_not(monkeypat
     assert len(found["claims_sha256"]) == len(found["code_sha256"]) == 64
 
 
+@pytest.mark.slow
 def test_the_rule_is_as_old_as_the_first_commit_that_has_it(tmp_path, monkeypatch):
     """A comment makes no other rule; a margin does; what is taken back is the old one again."""
 
