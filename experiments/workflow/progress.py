@@ -134,6 +134,7 @@ class Progress:
             if code == 0:
                 self._measured.append((self._jobs[name], seconds))
             self._bar.write(self._ended(name, code, seconds), file=self._stream)
+            self._stream.flush()  # before Python 3.9, stderr to a pipe or file is held back
         if not self._bar.disable:
             self._bar.set_description_str(self._now())
 

@@ -122,6 +122,18 @@ def test_elsewhere_one_plain_line_says_what_has_ended(workflow):
     shown.close()
 
 
+def test_a_line_is_there_at_once_in_a_stream_that_is_buffered(workflow):
+    results, named = workflow
+    written = io.BytesIO()
+    shown = Progress(results, list(named.values()), 2, io.TextIOWrapper(io.BufferedWriter(written)))
+    job = named["seq_mnist bptt seed 3"]
+    begin(results, job, "")
+    end(results, job, 0, 3)
+    shown.update()
+    assert written.getvalue().startswith(b"1/4 seq_mnist bptt seed 3: 3 s")
+    shown.close()
+
+
 def test_a_job_that_fails_says_its_name_its_last_words_and_where_its_log_is(workflow):
     results, named = workflow
     stream = io.StringIO()
