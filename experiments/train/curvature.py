@@ -34,12 +34,10 @@ class Part(NamedTuple):
 
     iterate(chosen, x, y, *progress, min_running, max_products) -> how far the power iterations of the replicas `chosen`
     by index [size] have come, a flat list: until at most `min_running` are not done, or by `max_products` products.
-    compare(chosen, x, y) -> GradientComparison, as arrays.
     """
 
     size: int
     iterate: Callable
-    compare: Callable
 
 
 class CurvatureMeasures:
@@ -65,25 +63,28 @@ class CurvatureMeasures:
         self._parts = [
             self._part(config, task, networks, size, examples, make_callable) for size in _sizes(len(directions))
         ]
+        self._compare = self._comparison(config, task, networks, examples, make_callable)
 
     def _part(self, config, task, networks, size, examples, make_callable) -> Part:
         batch, chosen = placeholders(task, size, task.steps, examples), tf.placeholder(tf.int32, [size])
         weights = Weights(*[tf.gather(matrix, chosen) for matrix in networks.weights])
-        feedback = tf.gather(networks.feedback, chosen)
         loss, matrix = plain_loss(networks.network, weights, batch), getattr(weights, config.hessian_of)
         progress = [tf.placeholder(p.dtype, [size] + p.shape[1:].as_list()) for p in tf.nest.flatten(self._progress)]
         min_running, max_products = tf.placeholder(tf.int32, []), tf.placeholder(tf.int32, [])
         reached = power_iteration(
             loss.total, matrix, tf.nest.pack_sequence_as(self._progress, progress), max_products, min_running
         )
-        used = rule_gradient(networks.network, weights, batch, config.rule, feedback, config.step_length)
-        comparison = compare(gradient_of(networks.network, weights, loss), used)
-        fed = [chosen, *batch]
-        return Part(
-            size,
-            make_callable(tf.nest.flatten(reached), fed + progress + [min_running, max_products]),
-            make_callable(comparison, fed),
+        fed = [chosen, *batch, *progress, min_running, max_products]
+        return Part(size, make_callable(tf.nest.flatten(reached), fed))
+
+    def _comparison(self, config, task, networks, examples, make_callable) -> Callable:
+        """compare(x, y) -> GradientComparison of all replicas, as arrays."""
+        batch = placeholders(task, len(self.directions), task.steps, examples)
+        exact = gradient_of(networks.network, networks.weights, plain_loss(networks.network, networks.weights, batch))
+        used = rule_gradient(
+            networks.network, networks.weights, batch, config.rule, networks.feedback, config.step_length
         )
+        return make_callable(compare(exact, used), list(batch))
 
     def curvature(self, examples: Example, which: Sequence[int]) -> Curvature:
         """Leading Hessian eigenvalue of the replicas `which`, [len(which)], on these examples [R, ...]."""
@@ -110,16 +111,19 @@ class CurvatureMeasures:
 
     def compare(self, examples: Example, which: Sequence[int]) -> GradientComparison:
         """The rule's gradient against the exact one, for the replicas `which`; fields [len(which)]."""
-        part = min((part for part in self._parts if part.size >= len(which)), key=lambda part: part.size)
-        found = part.compare(*_chosen(examples, _filled(np.array(which, np.int32), part.size)))
-        return GradientComparison(*[array[: len(which)] for array in found])
+        everyone = _filled(np.arange(len(examples.x)), len(self.directions))
+        found = self._compare(*[array[everyone] for array in examples])
+        return GradientComparison(*[array[np.array(which)] for array in found])
 
 
 def _sizes(networks: int) -> List[int]:
-    """How many replicas each part holds: all, a third, a ninth, ..., but never 1 of several."""
+    """How many replicas each part holds: all, a fifth, a twenty-fifth, ..., but never 1 of several.
+
+    More parts would waste fewer products on replicas that are done; but a part takes a second to build.
+    """
     sizes = [networks]
     while sizes[-1] > 2:
-        sizes.append(max(2, -(-sizes[-1] // 3)))
+        sizes.append(max(2, -(-sizes[-1] // 5)))
     return sizes
 
 
