@@ -48,9 +48,14 @@ def _array(stored: bytes) -> np.ndarray:
     return np.lib.format.read_array(io.BytesIO(stored), allow_pickle=False)
 
 
+def npz(arrays: Dict[str, np.ndarray]) -> bytes:
+    """The content of an .npz file."""
+    content = io.BytesIO()
+    np.savez(content, **arrays)
+    return content.getvalue()
+
+
 def write_npz(path: Path, arrays: Dict[str, np.ndarray]) -> None:
     """Writes the arrays atomically."""
     # packed in memory first: an open zip archive on a full disk raises a second error when it is discarded
-    packed = io.BytesIO()
-    np.savez(packed, **arrays)
-    write_whole(path, packed.getvalue())
+    write_whole(path, npz(arrays))

@@ -72,6 +72,13 @@ def test_it_holds_what_is_drawn_from_and_no_checkpoint(tmp_path):
     assert all(content == (run / name).read_bytes() for name, content in members.items())
 
 
+def test_a_history_with_words_in_it_is_kept_as_it_is(tmp_path):
+    run = made(tmp_path)
+    (run / "history.csv").write_text("seed,iteration\n0,first\n")
+    members = read_evidence(pack(run, tmp_path / "evidence", weights=True))
+    assert members["history.csv"] == b"seed,iteration\n0,first\n"
+
+
 def test_without_weights_it_has_their_digest(tmp_path):
     run = made(tmp_path)
     members = read_evidence(pack(run, tmp_path / "evidence", weights=False))
