@@ -16,7 +16,7 @@ from experiments.command_line import OneLineParser
 
 HOME = Path(__file__).resolve().parents[1]
 PYTHONS = [HOME / folder / "bin" / "python" for folder in (".venv", ".venv-tf2")]
-LINE = re.compile(r"(?P<name>\S.*?)\s+[\d.]+ x .*\((?P<milliseconds>[\d.]+) ms, .*\)")  # of bench.report
+LINE = re.compile(r"(?P<name>\S.*\S)\s+[\d.]+ x .*\((?P<milliseconds>[\d.]+) ms, .*\)")  # of bench.report
 
 
 def measured(said: str) -> Dict[str, float]:

@@ -44,6 +44,6 @@ def report(name: str, measured: np.ndarray, against: str, reference: np.ndarray)
     """Prints the median ratio of neighbours, and the medians themselves."""
     ratio = np.median(measured / reference)
     print(
-        f"{name:34} {ratio:5.2f} x {against:23} ({np.median(measured):.2f} ms, {np.median(reference):.2f} ms)",
+        f"{name:36} {ratio:5.2f} x {against:23} ({np.median(measured):.2f} ms, {np.median(reference):.2f} ms)",
         flush=True,
     )

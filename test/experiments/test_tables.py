@@ -27,7 +27,9 @@ def test_each_column_is_as_narrow_as_its_numbers_allow():
     assert kinds == {"seed": np.int32, "large": np.int64, "loss": np.float32, "gap": np.float64}
 
 
-@pytest.mark.parametrize("text", [b"", b"a,b\n1,x\n", b"a\n1.50\n", b"a\r\n1\r\n", b"\xff\xfe", b"a,a\n1,2\n", b"a\n1\n2"])
+@pytest.mark.parametrize(
+    "text", [b"", b"a,b\n1,x\n", b"a\n1.50\n", b"a\r\n1\r\n", b"\xff\xfe", b"a,a\n1,2\n", b"a\n1\n2"]
+)
 def test_what_would_not_come_back_the_same_is_not_taken(text):
     """Nothing, words, a superfluous digit, other line ends, no text, a name twice, no end of line."""
     assert columns(text) is None
