@@ -1,8 +1,8 @@
 """Evidence: a finished run as one small file, evidence/<hash>.tar.xz, always the same bytes from the same run.
 
 It holds configuration, history, summary, provenance, the table of every measure, and the weights at the end of training
-or only their SHA-256: everything that figures and verdicts need, without checkpoints and earlier weights. The history is
-stored by column (experiments.evidence.tables); whoever reads evidence gets it as the run wrote it.
+or only their SHA-256: everything that figures and verdicts need, without checkpoints and earlier weights. The history
+is stored by column (experiments.evidence.tables); whoever reads evidence gets it as the run wrote it.
 """
 
 import fcntl
