@@ -4,9 +4,9 @@
 #   ./run_all.sh [quick] [OPTION...]          every figure and table, reduced -> results/quick/
 #   ./run_all.sh full [FIGURE...] [OPTION...] the paper at its published size -> results/full/
 #   ./run_all.sh FILE.yaml [OPTION...]        an experiment file of your own -> results/FILE/
-#   ./run_all.sh verify [OPTION...]           makes runs of evidence/ anew and compares them to the bit
+#   ./run_all.sh verify [OPTION...]           retrains runs of evidence/ and compares them bit by bit
 #   ./run_all.sh environment                  makes the environment and prints the path of its Python
-#   ./run_all.sh quick --help                 all options; what stands after -- goes to Snakemake
+#   ./run_all.sh quick --help                 all options; anything after -- is passed to Snakemake
 #
 # The environment is Python 3.7 with requirements.txt, hash-checked, in .venv/. Python comes from $PYTHON37, the PATH, a
 # pyenv version, or uv. In the image, $BIOLHESS_PYTHON names the image's own and nothing is installed.
@@ -102,8 +102,8 @@ install_requirements() {
   local python=$1 requirements=$2 tools; tools=$(mktemp)
   awk '/^[a-z]/ { keep = /^(cython|pip|setuptools|tomli|wheel)==/ } keep' "$requirements" >"$tools"
   local install=("$python" -m pip install --quiet --disable-pip-version-check --no-cache-dir --no-deps --require-hashes)
-  echo "  1/2 the installers" >&2
-  "${install[@]}" -r "$tools" >&2 || fail "installing the installers failed (above)" 1
+  echo "  1/2 the build tools" >&2
+  "${install[@]}" -r "$tools" >&2 || fail "installing the build tools failed (see above)" 1
   rm -f "$tools"
   echo "  2/2 everything in $requirements" >&2
   "${install[@]}" --no-build-isolation -r "$requirements" >&2 || fail "installing $requirements failed (above)" 1

@@ -3,10 +3,10 @@ one thread on one core.
 
     python -m bench [--repeats N]
 
-Each line is a ratio within this run: both sides are timed in turns in the same session, and the median of the ratios of
-neighbours is printed, so that a machine that is slower for a while slows both; the last lines are what evaluations take
-of a run (bench/evaluations.py). The products are plain tf.matmul on variables, reduced to one fetched number each, so
-that nothing is pruned or folded:
+Each line is a ratio within this run: both sides are timed alternately in the same session, and the median ratio of
+adjacent timings is printed, so that a machine that is slower for a while slows both; the last lines are what
+evaluations take of a run (bench/evaluations.py). The products are plain tf.matmul on variables, reduced to one fetched
+number each, so that nothing is pruned or folded:
 
     training step    T - 1 recurrent products forward, T - 1 with W_h^T back, one stacked over time for dW_h;
                      the input's, stacked, forward and for dW_x

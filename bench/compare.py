@@ -2,8 +2,8 @@
 
     python -m bench.compare [--repeats N] [PYTHON PYTHON]
 
-By default the Pythons of .venv/ and .venv-tf2/. Each line has the median milliseconds under either, and the second as
-a share of the first: below 1, the second is faster. Nothing else should run on the core.
+By default the Pythons of .venv/ and .venv-tf2/. Each line has the median milliseconds under either, and the ratio of
+the second to the first: below 1, the second is faster. Nothing else should run on the core.
 """
 
 import re
@@ -27,7 +27,7 @@ def measured(said: str) -> Dict[str, float]:
 
 def table(heads: List[str], columns: List[Dict[str, float]]) -> str:
     """Lines of what both have timed, in the order of the first."""
-    lines = [f"{'milliseconds':36}{heads[0]:>12}{heads[1]:>12}{'share':>8}"]
+    lines = [f"{'milliseconds':36}{heads[0]:>12}{heads[1]:>12}{'ratio':>8}"]
     for name in columns[0]:
         if name in columns[1]:
             first, second = (column[name] for column in columns)
@@ -51,7 +51,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     given = parser.parse_args(arguments)
     pythons = given.pythons or [str(path) for path in PYTHONS]
     if len(pythons) != 2:
-        parser.error(f"{len(pythons)} Python given; expected two or none")
+        parser.error(f"number of interpreters given: {len(pythons)}; expected two or none")
     for python in pythons:
         if not Path(python).exists():
             parser.error(

@@ -1,4 +1,4 @@
-"""Which share of a run on sequential MNIST its evaluations take, from the times of single steps and evaluations.
+"""What share of a run on sequential MNIST its evaluations take, from the times of single steps and evaluations.
 
 A whole run takes minutes; what it costs is known from a few of its parts: a step, an evaluation before the end of
 training and one at the end, on all training images, each with one product of the power iteration, and another product.

@@ -31,7 +31,16 @@ class OneLineParser(argparse.ArgumentParser):
 
 def add_evidence_options(parser: argparse.ArgumentParser) -> None:
     """Options of commands that finish a run: where to pack it, and how."""
-    parser.add_argument("--evidence", type=Path, metavar="FOLDER", default=None, help="pack the run into a file here")
     parser.add_argument(
-        "--evidence-without-weights", action="store_true", default=False, help="with the SHA-256 of its weights alone"
+        "--evidence",
+        type=Path,
+        metavar="FOLDER",
+        default=None,
+        help="pack the finished ensemble into a file in this folder",
+    )
+    parser.add_argument(
+        "--evidence-without-weights",
+        action="store_true",
+        default=False,
+        help="pack only the SHA-256 of the weights, not the weights",
     )

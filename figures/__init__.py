@@ -28,7 +28,7 @@ if sys.version_info >= (3, 8):  # beside TensorFlow 2: values.py, part of the ru
 def known_figures() -> Dict[str, Tuple[str, ...]]:
     """{name: its groups of runs} of the figures here: the paper's, in its order, then its tables, then the others.
 
-    Read from the sources, so that whoever plans runs need not import matplotlib. Raises ValueError, one line, for a
+    Read from the sources, so that planning runs need not import matplotlib. Raises ValueError, one line, for a
     module that cannot be read or whose ROLES is not a literal.
     """
     found = {}

@@ -29,7 +29,7 @@ def write(name: str, results: Path, output: Path) -> List[Path]:
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
-    """Command line; returns the exit code. What the user can mend is one line and exit code 2."""
+    """Command line; returns the exit code. An error that the user can fix is one line, with exit code 2."""
     parser = argparse.ArgumentParser(prog="figures", description=__doc__)
     try:
         names = [*known_figures(), *WRITERS, *pages.WRITERS]

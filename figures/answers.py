@@ -34,15 +34,16 @@ SIGNS = {
     "as above": "↑",
 }
 PHRASES = {
-    "holds": "hold on every task judged",
+    "holds": "hold on every task tested",
     "in part": "hold in part (on some tasks or for some rules)",
     "does not hold": "do not hold",
     "open": "are open",
     "no runs": "have no runs yet",
     "no verdict": "are shown without a verdict",
     "reported": "are only reported",
-    "as above": "say again what another says of the same runs",
+    "as above": "repeat another claim about the same runs",
 }
+SAID = {"in part": "holds in part"}  # of a standing, in a sentence
 MAIN_TEXT = ("figure2", "figure3", "figure4")
 COMPARING = ("greater", "smaller", "more_variable", "correlates", "similar")  # kinds that say how rules differ
 PLACES = ("first", "second", "third", "fourth", "fifth")
@@ -152,7 +153,8 @@ def sentence(claim: Claim) -> str:
         cells = [cell for cell in claim.cells.values() if cell.standing == standing]
         if cells:
             numbers = [f"{c.task_label} ({c.number})" if c.number else c.task_label for c in cells]
-            parts.append(f"{standing} on {' and '.join(filter(None, [', '.join(numbers[:-1]), numbers[-1]]))}")
+            listed = " and ".join(filter(None, [", ".join(numbers[:-1]), numbers[-1]]))
+            parts.append(f"{SAID.get(standing, standing)} on {listed}")
     return "; ".join(parts)
 
 
@@ -184,7 +186,7 @@ def _why(row: dict, family: int) -> str:
     """Why a claim does not hold or is open: its reason, what could have been seen with its runs, and what was."""
     if row["standing"] not in ("does not hold", "open") or row["effect"] is None:
         return row["reason"]
-    seen = f"seen: {_plain_name(row)} {_plain(row, row['effect'])}"
+    seen = f"observed: {_plain_name(row)} {_plain(row, row['effect'])}"
     if row["low"] is not None and row["high"] is not None:
         seen += f" [{_plain(row, row['low'])}, {_plain(row, row['high'])}]"
     said = [row["reason"], seen]
@@ -196,7 +198,7 @@ def _why(row: dict, family: int) -> str:
 def _at_cap(row: dict) -> str:
     """What is added where runs ended at their cap, so that longer ones might have said something else."""
     capped, n = (sum(row.get(f"{name}_{place}") or 0 for place in PLACES) for name in ("capped", "n"))
-    return f"; {capped:.0f} of {n:.0f} runs ended at their cap of iterations" if capped else ""
+    return f"; {capped:.0f} of {n:.0f} runs reached their iteration cap" if capped else ""
 
 
 def _plain_name(row: dict) -> str:
@@ -216,11 +218,11 @@ def _what_could_be_seen(row: dict, family: int) -> List[str]:
         return _precision(row)
     runs = f"{min(sizes)} pairs" if paired else f"{' and '.join(map(str, sizes))} runs"
     if row["kind"] in ("greater", "smaller") and smallest >= 1:
-        return [f"{runs} do not find even the largest effect with 80 % power (corrected over {family} rows)"]
-    said = [f"{runs} find {_plain(row, smallest)} and more with 80 % power (corrected over {family} rows)"]
+        return [f"{runs} would not detect even the largest effect with 80 % power (corrected over {family} rows)"]
+    said = [f"{runs} would detect {_plain(row, smallest)} or more with 80 % power (corrected over {family} rows)"]
     needed = runs_needed(row["effect"], smallest, min(sizes))
     if row["standing"] == "open" and needed and needed > min(sizes):
-        said.append(f"an effect as large as that seen takes about {_round_up(needed)} runs per group")
+        said.append(f"an effect as large as the one observed would take about {_round_up(needed)} runs per group")
     return said
 
 

@@ -27,12 +27,14 @@ from figures.theorem import bound_products, step_lengths
 ROLES = ("main", "measured")
 TITLE = "Theorem 1's bounds over the eigenvalue curves"
 CAPTION = (
-    "Grey lines: 1/eta, 2/eta; dotted line in the rule's colour: 1/(|rho| eta), rho of W_h measured at each evaluation "
-    "(geometric mean over runs). Twice as high, where rho > 0, is the limit of stability 2/(rho eta); for rho <= 0 no "
-    "curvature is stable along the gradient. Above each panel: share of the evaluations at the end of training beyond "
-    "each bound. The theorem is about a scalar output, one example and no error; the runs drawn are not. Last row, "
-    "where measured: Assumption 1 on the runs of Figure 10, |2 rho g.He + e.He| / |rho^2 g.Hg|, what Eq. 36 neglects "
-    "over what it keeps; it is far below 1 if the assumption holds. " + LOG_CAPTION + CURVE_CAPTION
+    "Grey lines: 1/eta, 2/eta; dotted line in the rule's colour: 1/(|rho| eta), with rho over W_h as measured at each "
+    "evaluation (geometric mean over runs). Twice as high, where rho > 0, is the limit of stability 2/(rho eta); for "
+    "rho <= 0 no curvature is stable along the gradient. Above each panel: share of the evaluations at the end of "
+    "training beyond each bound. The theorem assumes a scalar output, one example and zero error; the runs shown do "
+    "not meet all of these. Last row, where measured: Assumption 1 on the runs of Figure 10, |2 rho g.He + e.He| / "
+    "|rho^2 g.Hg|, what Eq. 36 neglects relative to what it keeps, which is far below 1 if the assumption holds. "
+    + LOG_CAPTION
+    + CURVE_CAPTION
 )
 DASHES = {"eigenvalue": "-", "bound": ":", 1: "--", 2: "-."}
 GREY = "#777777"
@@ -71,7 +73,7 @@ def bounds(history: pd.DataFrame) -> pd.Series:
 
 
 def shares(history: pd.DataFrame) -> pd.DataFrame:
-    """One row a task, rule and first rate: n, and what `beyond` says of all evaluations and of those at the end."""
+    """One row per task, rule and first learning rate: n, and what `beyond` says of all evaluations and of the end's."""
     kept = history[(history.status != "diverged") & history.eigenvalue.notna()]
     rows = []
     for (task, rule, rate), group in kept.groupby(["task", "rule", "learning_rate"]):

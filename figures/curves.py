@@ -17,10 +17,10 @@ from figures.style import empty, legend, lost_remark, panels, positive, rule_sty
 
 CURVE_COLUMNS = ["task", "group", "iteration", "n", "held", "mean", "low", "high"]
 CURVE_CAPTION = (
-    "Lines: mean over runs; shaded: standard deviation. A run that has stopped keeps its last value to the end of its "
-    "group's longest. Diverged runs are left out and counted in the legend."
+    "Lines: mean over runs; shaded: standard deviation. A run that has stopped keeps its last value until the "
+    "longest run of its group ends. Diverged runs are left out and counted in the legend."
 )
-LOG_CAPTION = "Mean and standard deviation are those of the logarithm, as the axis is. "
+LOG_CAPTION = "Mean and standard deviation are of the logarithm, to match the axis. "
 
 
 def held_curves(rows: pd.DataFrame, column: str) -> pd.DataFrame:

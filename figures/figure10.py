@@ -9,8 +9,8 @@ from figures.style import panels, rule_style, task_columns
 ROLES = ("measured",)
 TITLE = "Alignment of the truncation error along training"
 CAPTION = (
-    "Absolute cosine of the three-factor rule's error e = ghat - rho g, and of the gradient g, with an eigenvector, "
-    "averaged over the top 5 (10 and 20 are in figure10.csv and in the verdicts). " + CURVE_CAPTION
+    "Absolute cosine of the three-factor rule's error e = ghat - rho g, and of the gradient g, with a Hessian "
+    "eigenvector, averaged over the top 5 (for the top 10 and 20 see figure10.csv and the verdicts). " + CURVE_CAPTION
 )
 SHOWN = 5
 QUANTITIES = {"error_alignment": "three_factor", "gradient_alignment": "bptt"}  # each in the colour of whose step it is

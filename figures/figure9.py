@@ -6,7 +6,11 @@ from figures.runs import Results
 
 ROLES = ("main", "truncated")
 TITLE = "Truncated BPTT"
-CAPTION = "Trunc X: each loss term goes back through all but X time steps. " + LOG_CAPTION + CURVE_CAPTION
+CAPTION = (
+    "Trunc X: each loss term is propagated back through at most T - X of the T time steps. "
+    + LOG_CAPTION
+    + CURVE_CAPTION
+)
 
 
 def draw(results: Results) -> tuple:

@@ -10,7 +10,7 @@ from figures.runs import SETTINGS, Results, ensemble_names, runs
 
 
 def settings_of(results: Results, groups: Iterable[str]) -> List[dict]:
-    """One row per group, task, rule and settings: rates, runs, diverged, capped, lost runs, hours in all."""
+    """One row per group, task, rule and settings: learning rates, runs, diverged, capped, lost runs, hours in all."""
     rows = []
     for role in groups:
         table = runs(results, role)

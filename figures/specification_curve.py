@@ -13,12 +13,13 @@ from figures.specification_panels import choices_picture, curve_picture, overvie
 from figures.specifications import Block, Point, blocks, claims_of, compared, points, table_of, values_of
 
 ROLES = ("specifications",)
-TITLE = "What the findings hang on"
+TITLE = "What the findings depend on"
 CAPTION = (
     "Each claim under every choice that the paper leaves open: effects sorted, with 95 % intervals. Blue, "
     "pointing up: significant (p < 0.05, uncorrected) as claimed; orange, pointing down: the other way; grey: neither. "
-    "Ring: the main specification. The pictures of single claims have the choices beneath, and how many specifications "
-    "of each level are significant as claimed; at the right those that diverged, failed or could not be built."
+    "Ring: the main specification. The figures of single claims show the choices beneath, with the share of "
+    "specifications at each level that are significant as claimed; at the right, those that diverged, failed or could "
+    "not be built."
 )
 DRAWS = 999  # permutations under the null
 BOOTSTRAP_DRAWS = 500  # of an interval: thousands of them, to be seen and not to be judged by

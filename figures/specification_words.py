@@ -54,11 +54,11 @@ def paragraph(rows: List[dict]) -> str:
 
 
 SENTENCES = {
-    "holds": "Whatever one chooses:",
+    "holds": "Largely regardless of the choices:",
     "depends": "It depends on the choices whether",
-    "opposite": "Mostly the opposite of what is claimed shows:",
-    "not seen": "Hardly any choice shows an effect:",
-    "not judged": "Not judged for want of runs:",
+    "opposite": "Mostly the opposite of the claim is found:",
+    "not seen": "Hardly any specification is significant:",
+    "not judged": "Too few runs to judge:",
 }
 
 
@@ -79,7 +79,7 @@ def _on_task(row: dict) -> str:
     if not row["judged"]:
         return row["task_label"]
     said = f"{row['task_label']}: significant in {row['share_for']:.0%}"
-    said += f", against in {row['share_against']:.0%}" if row["share_against"] else ""
+    said += f", the other way in {row['share_against']:.0%}" if row["share_against"] else ""
     if row["standing"] == "depends" and row["moved_by"]:
         said += f", moved most by {row['moved_by'].replace('_', ' ')} = {row['moved_to']} ({_moved(row)})"
     return said
@@ -87,4 +87,4 @@ def _on_task(row: dict) -> str:
 
 def _moved(row: dict) -> str:
     clear = row["moved_low"] > 0 or row["moved_high"] < 0
-    return f"{row['moved']:+.2g}" if clear else f"{row['moved']:+.2g}, not clear of 0"
+    return f"{row['moved']:+.2g}" if clear else f"{row['moved']:+.2g}, interval includes 0"

@@ -17,7 +17,7 @@ ROLES = ("early",)
 TITLE = "BPTT stopped early at the three-factor rule's test accuracy"
 CAPTION = (
     "Sequential MNIST, mean and standard deviation over runs. BPTT: first evaluation at or above the three-factor "
-    "group's mean test accuracy at the end of training. The gap's unit is not published: three are given."
+    "group's mean test accuracy at the end of training. The paper does not state the gap's unit; three are given."
 )
 TASK = "seq_mnist"
 QUANTITIES = ("eigenvalue", "gap", "gap_points", "loss_gap")

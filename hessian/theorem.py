@@ -19,7 +19,7 @@ STEP = 1e-5  # of central differences, for weights of order one: its square and 
 class TaylorTerms(NamedTuple):
     """First and second Taylor terms of an update's change of the loss, dL = -T1 + T2 (Eq. 33-35).
 
-    T1, T2: of the exact gradient with rate eta_B; T1_hat, T2_hat: of the rule's with eta_e.
+    T1, T2: of the exact gradient with learning rate eta_B; T1_hat, T2_hat: of the rule's with eta_e.
     assumption_1: |2 rho g.He + e.He| / |rho^2 g.Hg|, what Eq. 36 neglects; NaN where g.Hg or rho is zero.
     """
 
@@ -70,7 +70,7 @@ class Bounds(NamedTuple):
 
 
 def bounds(eta_exact: float, eta_approximate: float, rho: float) -> Bounds:
-    """The bounds of Eq. 31 and 32 at rates above 0; NaN where rho is."""
+    """The bounds of Eq. 31 and 32 at learning rates above 0; NaN where rho is."""
     reach = abs(rho) * eta_approximate
     return Bounds(
         exact=1 / eta_exact,

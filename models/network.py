@@ -1,6 +1,6 @@
 """The network as a whole: weights and a batch -> outputs -> loss, once for learning and once for the Hessian.
 
-`learning_loss` and `plain_loss` share the forward pass, so their activations are equal to the bit. The first has a
+`learning_loss` and `plain_loss` share the forward pass, so their activations are bit-identical. The first has a
 learning rule's backward pass in place of the exact one, the second is a plain graph, differentiable twice.
 """
 

@@ -2,7 +2,7 @@
 
 It holds configuration, history, summary, provenance, the table of every measure, and the weights at the end of training
 or only their SHA-256: everything that figures and verdicts need, without checkpoints and earlier weights. The history
-is stored by column (experiments.evidence.tables); whoever reads evidence gets it as the run wrote it.
+is stored by column (experiments.evidence.tables); readers of evidence get it as the run wrote it.
 """
 
 import fcntl

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from experiments import HOME
 
-CODE = ("models", "rules", "tasks", "hessian", "experiments")  # what a run's numbers come from, rates included
+CODE = ("models", "rules", "tasks", "hessian", "experiments")  # what a run's numbers come from, learning rates included
 PACKAGES = ("tensorflow", "numpy", "scipy", "pandas")
 
 

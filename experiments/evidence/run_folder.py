@@ -61,7 +61,7 @@ class RunFolder:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
-            raise RunFolderError(f"run {self.final} is being trained by another process")
+            raise RunFolderError(f"ensemble {self.final} is being trained by another process")
         if self.complete:  # another process finished it before we had the lock
             shutil.rmtree(str(self.partial), ignore_errors=True)
             return

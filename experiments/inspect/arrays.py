@@ -91,7 +91,9 @@ def _targets(arrays: dict, path: Path, loss: str, sizes: Dict[str, int]) -> np.n
     labels = _checked(arrays, path, "y", ("B",), sizes)
     logistic = loss == "last-binary-cross-entropy"
     if logistic and sizes["N_out"] != 1:
-        raise InputError(f"loss {loss} has one output, w in the file of weights {sizes['N_out']}; expected N_out = 1")
+        raise InputError(
+            f"loss {loss} needs one output, but w in the weights file has {sizes['N_out']}; expected N_out = 1"
+        )
     classes = 2 if logistic else sizes["N_out"]
     if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= classes:
         raise InputError(f"array y in {path} must hold integer labels; expected 0 to {classes - 1}")

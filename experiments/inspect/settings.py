@@ -6,7 +6,7 @@ from experiments.plan.settings import BY_NAME
 from rules import get_rule
 from tasks import get_task
 
-# name -> (loss in models.losses, whether it stands at the last step alone)
+# name -> (loss in models.losses, whether it applies at the last time step only)
 LOSSES = {
     "last-cross-entropy": ("cross_entropy", True),
     "last-binary-cross-entropy": ("binary_cross_entropy", True),

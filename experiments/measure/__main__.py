@@ -2,7 +2,7 @@
 
     python -m experiments.measure RUN... --measure spectrum,power_law,relative_flatness,alignment,taylor
 
-RUN is a finished run's folder, as experiments.train leaves it. Each measure adds one table to it, over all of its runs;
+RUN is the folder of a finished run or ensemble. Each measure adds one table to it, covering all of its runs;
 a table that exists is kept.
 
 {measures}
@@ -35,7 +35,7 @@ def parser() -> OneLineParser:
         "--every",
         type=int,
         default=1,
-        help="of the measures along training, only evaluations at multiples of this (default: 1, all)",
+        help="for measures along training: use only evaluations at multiples of this many iterations (default: 1, all)",
     )
     add_evidence_options(p)
     return p

@@ -70,7 +70,7 @@ class SavedRun:
         return {"seed": seed, "learning_rate": rate}
 
     def tools(self):
-        """experiments.curvature.Instruments for this run, made once."""
+        """experiments.measure.curvature.Instruments for this run, made once."""
         if self._tools is None:
             from experiments.measure.curvature import Instruments  # imports TensorFlow: not for --help or a bad option
             from experiments.train.ensemble import keep_freed_memory
@@ -80,7 +80,7 @@ class SavedRun:
         return self._tools
 
     def points(self, evaluations: Sequence[Evaluation]) -> Iterator[Tuple[Evaluation, NamedTuple]]:
-        """Each evaluation with the network as it was, an experiments.curvature.Point.
+        """Each evaluation with the network as it was, an experiments.measure.curvature.Point.
 
         A file of weights is read once if its evaluations are adjacent. Raises MeasureError.
         """
@@ -126,6 +126,6 @@ class SavedRun:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """A table that pandas wrote, its numbers to the bit."""
+    """A table that pandas wrote, with bit-exact numbers."""
     # the default parser is off by a unit in the last place, so that a learning rate would not be the one that it was
     return pd.read_csv(str(path), float_precision="round_trip")

@@ -33,7 +33,9 @@ def _learning_rates(block: dict, config: Config) -> Optional[List[float]]:
     if isinstance(which, list):
         for name in ("learning_rate_multiple", "learning_rate_of"):
             if name in block:
-                raise ConfigError(f"{name} stands beside a list of learning_rates; it is of the chosen one")
+                raise ConfigError(
+                    f"{name} cannot be combined with a list of learning_rates; it applies to the chosen one"
+                )
         return which
     rule = block.get("learning_rate_of", config.rule)
     if multiple == 1 and which == "chosen" and rule == config.rule:

@@ -70,7 +70,9 @@ def make_config(
         setting.name: _found(setting.checked, given.get(setting.name, defaults[setting.name])) for setting in SETTINGS
     }
     if definition.batch_size is None and values["batch_size"] != FULL_BATCH:
-        raise ConfigError(f"batch_size is {values['batch_size']}; {task} trains on its full batch: leave it out, or 0")
+        raise ConfigError(
+            f"batch_size is {values['batch_size']}; {task} trains on its full batch: leave it out or set it to 0"
+        )
     if definition.batch_size is not None and values["batch_size"] == FULL_BATCH:
         raise ConfigError(f"batch_size is 0; expected a whole number of at least 1 for {task}")
     if learning_rates is None:

@@ -87,7 +87,7 @@ def estimate(plan: Plan, results: Path, figures: List[str], path: Path = COSTS, 
     parts = {name: {run for block in blocks for run in plan.blocks[block]} for name, blocks in _parts(plan, figures)}
     parts["total"] = set().union(*parts.values())
     width = max(len(name) for name in parts)
-    lines = [f"{'':{width}} {'ensembles':>9} {'runs':>5} {'to do':>6} {'core-hours':>11} {'of them to do':>14}"]
+    lines = [f"{'':{width}} {'ensembles':>9} {'runs':>5} {'to do':>6} {'core-hours':>11} {'hours to do':>14}"]
     for name, ensembles in parts.items():
         finished = {run for run in ensembles if (results / "runs" / run / "summary.json").is_file()}
         finished |= {run for run in ensembles if evidence_path(evidence, run).is_file()}
@@ -99,7 +99,7 @@ def estimate(plan: Plan, results: Path, figures: List[str], path: Path = COSTS, 
     unknown = sorted({config.task for config in plan.runs.values()} - set(costs))
     if unknown:
         lines.append(f"never timed, counted as nothing: {', '.join(unknown)}")
-    lines.append("A run that ends when it is stable takes less than its cap, which is counted here.")
+    lines.append("Estimates assume that every run reaches its cap; a run that becomes stable ends sooner.")
     return "\n".join(lines)
 
 

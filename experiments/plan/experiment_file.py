@@ -1,26 +1,26 @@
 """The experiment files: which runs and measures they ask for, and the groups in which figures and claims find them.
 
 note: shown on every figure
-reduced: whether these are too few runs, or too short ones, for a verdict
+reduced: true if the runs are too few or too short for verdicts
 evidence: true                      # finished runs are kept in evidence/; {weights: false}: without their weights
 bptt_validation_accuracy: 0.85      # what a BPTT run on sequential MNIST must reach; may be left out
-blocks:                             # made in this order
+blocks:                             # run in this order
   NAME:
     task: pattern_generation
     rules: [bptt, three_factor]
     seeds: 30                       # 0 to 29; or a list, or {from: 100, count: 30}
-    learning_rates: [0.01]          # or chosen (the default; by experiments.sweep), or chosen_on_test
-    learning_rate_multiple: 3       # of the chosen one
+    learning_rates: [0.01]          # or chosen (by experiments.sweep; the default), or chosen_on_test
+    learning_rate_multiple: 3       # times the chosen one
     learning_rate_of: three_factor  # the rule whose chosen one all rules of the block take
-    decays: 30                      # how often the learning rate is multiplied by decay_factor over the rule's length
+    decays: 30                      # how many times the learning rate is multiplied by decay_factor during a run
     settings: {iterations: 2000}    # of experiments.plan.settings; parameters: {...} of the task
     measures: [spectrum]            # of experiments.measure
-    vary: {choices: {l2: [0, 0.01]}}  # the same at other levels: experiments.plan.variations
+    vary: {choices: {l2: [0, 0.01]}}  # the same runs at other levels: experiments.plan.variations
 groups:                             # of runs, by the names under which figures draw and claims compare them
   main: [NAME, NAME]                # the blocks of a group
 figures: [figure3]                  # those to draw; may be left out: all that draw one of the groups
 
-experiment_file.schema.json says the same to a machine.
+experiment_file.schema.json is the machine-readable version.
 """
 
 from pathlib import Path

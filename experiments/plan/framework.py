@@ -2,7 +2,7 @@
 
 import sys
 
-# 1.14, the reference, exists up to Python 3.7; requirements-tf2.txt begins at 3.11.
+# 1.14, the reference, exists up to Python 3.7; requirements-tf2.txt begins at 3.10.
 TENSORFLOW = 1 if sys.version_info < (3, 8) else 2
 
 

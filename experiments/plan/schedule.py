@@ -1,7 +1,7 @@
 """When a run is evaluated, at which learning rate it trains, and which of its evaluations are the end of training.
 
 These definitions stand here alone. Training obeys them and writes what follows from them into the history, as the
-columns `current_learning_rate` and `at_end`, which everybody else reads.
+columns `current_learning_rate` and `at_end`, which all other code reads.
 """
 
 from typing import List, Sequence

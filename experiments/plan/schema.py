@@ -1,4 +1,4 @@
-"""Checks an experiment file against its JSON schema; what is wrong in it is said in one line, as a person would."""
+"""Checks an experiment file against its JSON schema; an error is one line in plain words."""
 
 import functools
 import json

@@ -82,7 +82,7 @@ SETTINGS = (
         "further evaluations up to iteration early_until, this far apart (Table 1); 0 for none",
         minimum=0,
     ),
-    Setting("early_until", int, 0, "the last iteration at which there may be one", minimum=0),
+    Setting("early_until", int, 0, "the last iteration for such early evaluations", minimum=0),
     Setting("until_stable", bool, None, "a run ends when its loss and its leading eigenvalue are stable"),
     Setting(
         "stability_tolerance",
@@ -90,14 +90,21 @@ SETTINGS = (
         0.05,
         "relative change of the medians over a window of evaluations and the one before that counts as stable",
     ),
-    Setting("window", int, 10, "evaluations in such a window; the last one is the end of training", minimum=1),
-    Setting("hessian_of", str, "W_h", "the matrix whose Hessian is measured", choices=("W_h", "W_x"), compared=True),
+    Setting("window", int, 10, "evaluations per window; the last window is the end of training", minimum=1),
+    Setting(
+        "hessian_of",
+        str,
+        "W_h",
+        "the weight matrix in which the Hessian is taken",
+        choices=("W_h", "W_x"),
+        compared=True,
+    ),
     Setting(
         "hessian_on",
         str,
         "default",
-        "the data it is measured on; default: the training batch, or MNIST's first validation images; fresh: such "
-        "images drawn anew at each evaluation",
+        "the data it is measured on; default: the training batch, or MNIST's first validation images; fresh: "
+        "validation images redrawn at each evaluation",
         choices=("default", "training", "fresh"),
         compared=True,
     ),
@@ -111,7 +118,7 @@ SETTINGS = (
     ),
     Setting("trained", str, "all", "the weights that are updated", choices=("all", "W_h"), compared=True),
     Setting("power_iterations", int, 500, "Hessian-vector products per leading eigenvalue, at most", minimum=1),
-    Setting("threads", int, 1, "threads of TensorFlow; the order of its sums depends on them", minimum=1),
+    Setting("threads", int, 1, "TensorFlow threads; the order of its sums depends on their number", minimum=1),
 )
 BY_NAME = {setting.name: setting for setting in SETTINGS}
 COMPARED = tuple(setting for setting in SETTINGS if setting.compared)

@@ -1,7 +1,7 @@
 """`vary`, a key of a block: the same runs under other choices of what the paper leaves open (a specification curve).
 
     vary:
-      choices:                                # of each choice the levels, the main one first
+      choices:                                # each choice with its levels, the main one first
         recurrent_gain: [1, 1.41421356]       # of a setting, a parameter of the task, learning_rates, decays
         input_weights:                        # or by name, where a level changes several
           gaussian: {}
@@ -9,8 +9,8 @@
       random: {count: 48, seed: 0}            # so many combinations drawn at random from all levels; may be left out
       read_off: {end: [end, matched_loss]}    # choices that need no runs of their own, for the figures; may be left out
 
-It makes the main specification, each further level alone, and the combinations, none twice. A combination that cannot
-be run is kept as such.
+It makes the main specification, each further level on its own, and the random combinations, none of them twice. A
+combination that cannot be run is recorded as such.
 """
 
 import json

@@ -52,7 +52,7 @@ def parser() -> OneLineParser:
         "--wait",
         action="store_true",
         default=False,
-        help="if another process is training the same, wait for it instead of failing",
+        help="if another process is training the same ensemble, wait for it instead of failing",
     )
     p.add_argument(
         "--output", type=Path, default=Path("results/runs"), help="folder of the runs (default: results/runs)"

@@ -35,8 +35,8 @@ class Ensemble:
     """R networks that share their settings, one for each seed and learning rate, trained together.
 
     Arrays that are fed or returned have a leading axis of `replicas`: x [R, T, B, N_in], y [R, K, B, N_out]. A single
-    network of a task whose runs come in ensembles is built twice: a replica's numbers are the same to the bit whoever
-    shares its ensemble, but TensorFlow uses another kernel for a single one.
+    network of a task whose runs come in ensembles is built twice: a replica's numbers are bit-identical whatever other
+    runs share its ensemble, but TensorFlow uses another kernel for a single network.
 
     training, measured: how many examples a full training batch and the Hessian's batch have. None allows any number,
     but TensorFlow then computes shapes at run time, which in small networks costs as much as everything else.

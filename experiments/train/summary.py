@@ -8,7 +8,7 @@ import pandas as pd
 
 from experiments.train.training import Training
 
-MATCHED_LOSSES = (1e-2, 1e-3)  # verdicts.md, section 4; the first is the main one
+MATCHED_LOSSES = (1e-2, 1e-3)  # the first is the one that figures and verdicts use
 
 
 def summary(training: Training) -> List[dict]:

@@ -31,7 +31,7 @@ def take_evidence(plan: Plan, results: Path, evidence: Optional[Path]) -> List[s
         else:
             line = _take(results, folder, evidence_path(evidence, run), measures[run]) if evidence else None
         if line:
-            lines.append(f"{line}: the run is trained anew")
+            lines.append(f"{line}: the ensemble is trained again")
     return lines
 
 

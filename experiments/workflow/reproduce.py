@@ -4,7 +4,7 @@
     ./run_all.sh full [FIGURE...]      the paper at its published size, or some of its figures -> results/full/
     ./run_all.sh FILE.yaml             an experiment file of your own -> results/FILE/
     ./run_all.sh full --dry-run        what would run, and the core-hours it would take
-    ./run_all.sh full --from-scratch   every run anew, whatever evidence has -> results/full-from-scratch/
+    ./run_all.sh full --from-scratch   every run from scratch, without evidence/ -> results/full-from-scratch/
 
 Whatever follows -- goes to Snakemake as it is: a profile, a cluster. The same command resumes what was interrupted,
 repeats nothing that is finished, and tries again what failed.
@@ -67,7 +67,7 @@ def products(figures: List[str]) -> List[str]:
 def targets(plan: Plan, figures: List[str]) -> List[str]:
     """What Snakemake is asked for: the products and all markers behind them.
 
-    By itself it would not make a removed marker anew, nor draw again what depends on it, where the product is there.
+    By itself it would not remake a removed marker, nor redraw what depends on it, while the product exists.
     """
     shown = {block for name in figures for names in plan.figures[name].values() for block in names}
     found = {block: names for block, names in markers(plan).items() if not figures or block in shown}
@@ -84,7 +84,7 @@ def parser() -> OneLineParser:
     p.add_argument(
         "--from-scratch",
         action="store_true",
-        help="no evidence, and results in a folder of their own",
+        help="ignore evidence/; results go to a folder of their own",
     )
     p.add_argument("--dry-run", action="store_true", help="say what would run and how long it would take")
     return p
@@ -102,7 +102,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     if given.cores is not None and given.cores < 1:
         p.error(f"--cores is {given.cores}; expected a whole number of at least 1")
     if path.stem in PLANS and path.resolve() != PLANS[path.stem]:
-        p.error(f"{path} has the name of {PLANS[path.stem]}, whose results it would overwrite; give it another")
+        p.error(f"{path} has the name of {PLANS[path.stem]}, whose results it would overwrite; rename it")
     what = f"{path.stem}-from-scratch" if given.from_scratch else path.stem
     results = HOME / "results" / results_name(what)
     evidence = None if given.from_scratch or TENSORFLOW != 1 else EVIDENCE
@@ -131,7 +131,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     results.mkdir(parents=True, exist_ok=True)
     lock = locked(results)
     if lock is None:
-        p.error(f"another workflow works in {results}")
+        p.error(f"another workflow is running in {results}")
     code = reproduce(p, plan, what, results, evidence, lock, given, more)
     if code == 0:
         write_stamp(results, stamped())
@@ -154,7 +154,7 @@ def reproduce(p, plan: Plan, what: str, results: Path, evidence: Optional[Path],
         print(f"{p.prog}: {line}", file=sys.stderr)
     if code != 0:
         log = results / SNAKEMAKE_LOG
-        print(f"{p.prog}: not complete; why is at the end of {log}; the same command resumes", file=sys.stderr)
+        print(f"{p.prog}: not complete (see the end of {log}); the same command resumes", file=sys.stderr)
         return 1
     _show_products(results, given.figures)
     return 1 if problems else 0

@@ -21,6 +21,7 @@ from experiments.evidence.packed import EVIDENCE, SUFFIX, EvidenceError, read_ev
 from experiments.plan.config import Config, ConfigError, from_dict, members
 from experiments.plan.costs import COSTS, job_seconds
 from experiments.plan.experiment_file import Plan
+from experiments.plan.framework import TENSORFLOW
 from experiments.workflow.engine import snakemake
 from experiments.workflow.prepare import locked, markers, prepare
 from experiments.workflow.progress import Progress, jobs, run_names
@@ -86,6 +87,8 @@ def main(arguments: Optional[List[str]] = None) -> int:
     """Exit codes: 0 all bits are the same, 1 some differ or a run failed, 2 bad input, 130 and 143 stopped."""
     p = parser()
     given = p.parse_args(arguments)
+    if TENSORFLOW != 1:
+        p.error("evidence/ was made with TensorFlow 1.14; TensorFlow 2 gives other bits, so there is nothing to verify")
     for name, value in (("runs", given.runs), ("cores", given.cores)):
         if value is not None and value < 1:
             p.error(f"--{name} is {value}; expected a whole number of at least 1")
@@ -96,13 +99,13 @@ def main(arguments: Optional[List[str]] = None) -> int:
     for line in lines:
         print(f"{p.prog}: {line}", file=sys.stderr)
     if not found:
-        p.error(f"{EVIDENCE} has no evidence, made by the present code, on {', '.join(given.task)}")
+        p.error(f"{EVIDENCE} has no evidence made by the current code for {', '.join(given.task)}")
     picked = chosen(found, given.runs)
     results = HOME / "results" / "verify"
     results.mkdir(parents=True, exist_ok=True)
     lock = locked(results)
     if lock is None:
-        p.error(f"another workflow works in {results}")
+        p.error(f"another workflow is running in {results}")
     code = train_anew({run: packed.config for run, packed in picked.items()}, results, lock, given.cores)
     if code >= 128:
         p.exit(code, f"{p.prog}: stopped; the same command resumes from there\n")
@@ -118,7 +121,7 @@ def report(picked: Dict[str, Packed], results: Path) -> int:
         if not (folder / "summary.json").is_file():
             same = False
             print(
-                f"{names[run]}: not trained; " + next((line for line in failed if run in line), "for no known reason")
+                f"{names[run]}: not trained; " + next((line for line in failed if run in line), "for an unknown reason")
             )
             continue
         members = read_evidence(picked[run].path)

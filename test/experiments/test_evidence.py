@@ -23,6 +23,7 @@ from experiments.evidence.files import write_json
 from experiments.evidence.packed import EvidenceError, evidence_path, pack, packed, read_evidence, unpack
 from experiments.plan.config import as_dict, config_hash, make_config, stored_hash
 from experiments.plan.experiment_file import Plan
+from experiments.workflow import verify
 from experiments.workflow.finished import pack_missing, take_evidence
 from experiments.workflow.verify import chosen, verifiable
 
@@ -115,7 +116,7 @@ def test_what_is_finished_is_taken_and_marked_and_nothing_is_said(tmp_path):
 def test_a_measure_whose_weights_are_not_there_has_the_run_trained_anew(measure, tmp_path):
     path = pack(made(tmp_path / "made"), tmp_path / "evidence", weights=True)
     lines, runs, done = taken(tmp_path, "spectrum", measure)
-    assert lines == [f"{path} lacks the weights that {measure} needs: the run is trained anew"]
+    assert lines == [f"{path} lacks the weights that {measure} needs: the ensemble is trained again"]
     assert runs == done == []
 
 
@@ -126,7 +127,7 @@ def test_a_spectrum_needs_the_weights_at_the_end_alone(tmp_path):
     shutil.rmtree(str(tmp_path / "results"))
     path = pack(run, tmp_path / "evidence", weights=False)
     lines, runs, _ = taken(tmp_path, "spectrum", "power_law")
-    assert lines == [f"{path} lacks the weights that power_law needs: the run is trained anew"] and runs == []
+    assert lines == [f"{path} lacks the weights that power_law needs: the ensemble is trained again"] and runs == []
 
 
 def test_a_power_law_needs_no_weights_beside_a_spectrum(tmp_path):
@@ -140,7 +141,7 @@ def test_a_run_taken_earlier_is_set_aside_when_a_measure_needs_more(tmp_path):
     pack(run, tmp_path / "evidence", weights=True)
     assert taken(tmp_path, "spectrum")[0] == []
     lines, runs, done = taken(tmp_path, "spectrum", "taylor")
-    assert len(lines) == 1 and "lacks the weights that taylor needs: the run is trained anew" in lines[0]
+    assert len(lines) == 1 and "lacks the weights that taylor needs: the ensemble is trained again" in lines[0]
     assert done == [] and len(runs) == 1 and runs[0].startswith(f"{run.name}.incomplete-")
 
 
@@ -198,7 +199,7 @@ def test_foreign_evidence_is_not_used(tmp_path):
     other = made(tmp_path / "made", make_config("pattern_generation", "bptt", [7], [0.003]))
     wrong = evidence_path(tmp_path / "evidence", config_hash(CONFIG))
     shutil.copy(str(pack(other, tmp_path / "evidence", weights=True)), str(wrong))
-    said = f"{wrong} is the evidence of another run, {other.name}: the run is trained anew"
+    said = f"{wrong} is the evidence of another run, {other.name}: the ensemble is trained again"
     assert taken(tmp_path) == ([said], [], [])
     path = pack(made(tmp_path / "again"), tmp_path / "evidence", weights=True)
     edited = json.dumps(dict(json.loads(json.dumps(as_dict(CONFIG))), rule="three_factor")).encode()
@@ -288,6 +289,13 @@ def test_a_difference_is_the_largest_of_each_column(tmp_path):
     assert "weights (by how much is not known" in difference(digest, run)
     (run / "history.csv").write_text("seed,learning_rate,iteration,loss,gap\n0,0.1,0,4.0,nan\n")
     assert difference(members, run).startswith("1 evaluations instead of 2, gap inf, weights")
+
+
+def test_verify_with_tensorflow_2_is_refused(monkeypatch, capsys):
+    monkeypatch.setattr(verify, "TENSORFLOW", 2)
+    with pytest.raises(SystemExit) as error:
+        verify.main([])
+    assert error.value.code == 2 and "made with TensorFlow 1.14" in capsys.readouterr().err
 
 
 def test_verify_picks_the_shortest_of_each_task_and_rule(tmp_path):

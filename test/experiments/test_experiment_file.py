@@ -59,7 +59,7 @@ BAD = {
     "group": ("blocks: {}\ngroups: {own: [a]}\n", "unknown block 'a' in .*, own; known: "),
     "rates twice": (
         "blocks: {a: {task: delayed_match, rules: [bptt], seeds: 1, learning_rates: [1], learning_rate_multiple: 3}}\n",
-        "block a .*learning_rate_multiple stands beside a list of learning_rates; it is of the chosen one",
+        "block a .*learning_rate_multiple cannot be combined with a list of learning_rates",
     ),
     "multiple": (
         "blocks: {a: {task: delayed_match, rules: [bptt], seeds: 1, learning_rate_multiple: a}}\n",

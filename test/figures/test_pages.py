@@ -55,8 +55,10 @@ def test_a_sentence_says_where_a_claim_holds_and_how_large_it_is(tmp_path):
 def test_an_open_claim_says_what_its_runs_could_have_seen(tmp_path):
     (claim,) = judged(tmp_path, [row("c", "one", "inconclusive", p_corrected=0.3, n_first=30, n_second=30, effect=0.2)])
     why = claim.cells["one"].rows[0]["why"]
-    assert "seen: effect 0.2 [0.1, 0.9]" in why and "30 and 30 runs find 0.42 and more with 80 % power" in why
-    assert "takes about 140 runs per group" in why
+    assert (
+        "observed: effect 0.2 [0.1, 0.9]" in why and "30 and 30 runs would detect 0.42 or more with 80 % power" in why
+    )
+    assert "would take about 140 runs per group" in why
 
 
 def test_power_is_that_of_simulated_experiments():

@@ -84,9 +84,9 @@ def test_the_report_names_the_settings_that_are_not_everybodys(tmp_path):
 
 def test_the_report_counts_the_runs_that_diverged_or_ended_at_their_cap(full):
     html = full.read_text()
-    assert "Settings: 16 runs, 1 diverged, 2 at their cap without being stable;" in html
-    assert re.search(r"8<span[^>]*>, 1 diverged, 2 at their cap without being stable<", html)
-    assert "(n = 7, 1 diverged, 2 at their cap without being stable)" in html
+    assert "Settings: 16 runs, 1 diverged, 2 at their cap before becoming stable;" in html
+    assert re.search(r"8<span[^>]*>, 1 diverged, 2 at their cap before becoming stable<", html)
+    assert "(n = 7, 1 diverged, 2 at their cap before becoming stable)" in html
 
 
 @pytest.mark.slow

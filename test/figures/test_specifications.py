@@ -181,14 +181,17 @@ ROW.update(share_claimed_sign=0.95, share_for=0.9, share_against=0.0, moved=-0.4
 @pytest.mark.parametrize(
     "changed, words",
     [
-        ({}, "Whatever one chooses: BPTT wins (T: significant in 90%)"),
+        ({}, "Largely regardless of the choices: BPTT wins (T: significant in 90%)"),
         (
             {"share_for": 0.3},
             "It depends on the choices whether BPTT wins (T: significant in 30%, moved most by l2 = 0.01",
         ),
         ({"share_claimed_sign": 0.0, "share_for": 0.0, "share_against": 0.9}, "Mostly the opposite"),
-        ({"share_claimed_sign": 0.5, "share_for": 0.03, "share_against": 0.05}, "Hardly any choice shows an effect"),
-        ({"judged": 0}, "10 of them could not be judged. Not judged for want of runs: BPTT wins (T)."),
+        (
+            {"share_claimed_sign": 0.5, "share_for": 0.03, "share_against": 0.05},
+            "Hardly any specification is significant",
+        ),
+        ({"judged": 0}, "10 of them could not be judged. Too few runs to judge: BPTT wins (T)."),
     ],
 )
 def test_the_paragraph_says_what_holds_and_what_hangs_on_which_choice(changed, words):
