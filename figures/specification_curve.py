@@ -19,7 +19,7 @@ CAPTION = (
     "pointing up: significant (p < 0.05, uncorrected) as claimed; orange, pointing down: the other way; grey: neither. "
     "Ring: the main specification. The figures of single claims show the choices beneath, with the share of "
     "specifications at each level that are significant as claimed; at the right, those that diverged, failed or could "
-    "not be built."
+    "not be built. Where an effect exceeds 10, its axis is logarithmic beyond 1."
 )
 DRAWS = 999  # permutations under the null
 BOOTSTRAP_DRAWS = 500  # of an interval: thousands of them, to be seen and not to be judged by

@@ -111,7 +111,7 @@ def rank_sum_sign(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     spread = np.nansum((ranks - (total[:, np.newaxis] + 1) / 2) ** 2, axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
         z = (np.abs(distance) - 0.5) / np.sqrt(n * m / (total * (total - 1)) * spread)
-    return np.where(2 * stats.norm.sf(z) < SIGNIFICANCE, np.sign(distance), 0)
+        return np.where(2 * stats.norm.sf(z) < SIGNIFICANCE, np.sign(distance), 0)
 
 
 def spread_sign(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -126,7 +126,7 @@ def spread_sign(first: np.ndarray, second: np.ndarray) -> np.ndarray:
         freedom = sum(sizes) - 2
         t = (means[0] - means[1]) / np.sqrt(squares / freedom * (1 / sizes[0] + 1 / sizes[1]))
         sign = np.sign(np.nanstd(first, axis=-1, ddof=1) - np.nanstd(second, axis=-1, ddof=1))
-    return np.where(2 * stats.t.sf(np.abs(t), np.maximum(freedom, 1)) < SIGNIFICANCE, sign, 0)
+        return np.where(2 * stats.t.sf(np.abs(t), np.maximum(freedom, 1)) < SIGNIFICANCE, sign, 0)
 
 
 def correlation_sign(x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from figures.specifications import JUDGED, NOT_JUDGED
 from figures.style import empty, show_note
 
 WIDTH = 7.2  # inches: a page
+WIDE = 10  # an effect beyond it, the log of a ratio of which one side has exploded, has a logarithmic axis
 LOOK = {  # Okabe and Ito (2008); by shape as well
     "for": ("#0072B2", "^", "significant as claimed"),
     "neither": ("#999999", "o", "not significant"),
@@ -42,21 +43,30 @@ def ordered(table: pd.DataFrame) -> pd.DataFrame:
 
 def curve(axis: plt.Axes, table: pd.DataFrame) -> None:
     """Effects with their intervals, those of ordered(table), and a ring around the main specification."""
-    size = float(np.clip(300 / max(len(table), 1), 0.6, 4))
+    size = float(np.clip(300 / max(len(table), 1), 1.2, 4))
     for status, (colour, shape, _) in LOOK.items():
         own = table[table.status == status]
-        axis.vlines(own.x, own.low, own.high, color=colour, linewidth=size / 4, alpha=0.35)
+        axis.vlines(own.x, own.low, own.high, color=colour, linewidth=size / 4, alpha=0.5)
         axis.plot(own.x, own.effect, shape, color=colour, markersize=size, markeredgewidth=0, linestyle="")
     main = table[table.main & table.effect.notna()]
     ring = {"markersize": 8, "markerfacecolor": "none", "markeredgecolor": MAIN, "markeredgewidth": 1.2}
-    axis.plot(main.x, main.effect, "o", linestyle="", **ring)
+    axis.plot(main.x, main.effect, "o", linestyle="", clip_on=False, **ring)
     axis.axhline(0, color="#555555", linewidth=0.6)
     _margin(axis, table)
+    if table.effect.abs().max() > WIDE:
+        axis.set_yscale("symlog", linthresh=1)
+        axis.set_yticks(_decades(table.effect.abs().max()))
     axis.set_xlim(-1, max(len(table), int(table.x.max()) if len(table) else 1) + 1)
     axis.set_xticks([])
     axis.tick_params(labelsize=7)
     for side in ("top", "right", "bottom"):
         axis.spines[side].set_visible(False)
+
+
+def _decades(reach: float) -> List[float]:
+    """Ticks of a symmetric logarithmic axis: nothing, one, and the power of ten below `reach`, either way."""
+    largest = 10.0 ** np.floor(np.log10(reach))
+    return [-largest, -1, 0, 1, largest]
 
 
 def _margin(axis: plt.Axes, table: pd.DataFrame) -> None:
@@ -190,9 +200,13 @@ def _moves(axis: plt.Axes, effects: pd.DataFrame, lines: List[tuple]) -> None:
         axis.plot(one.difference, y, shape, color=colour, markersize=3.5, markeredgewidth=0)
     ends = known[["low", "high", "difference"]].values
     reach = 1.1 * np.nanmax(np.abs(ends)) if np.isfinite(ends).any() else 1.0
+    if reach > WIDE:
+        axis.set_xscale("symlog", linthresh=1)
+        axis.set_xticks(_decades(reach)[::2])
+    else:
+        axis.locator_params(axis="x", nbins=3)
     axis.set_xlim(-reach, reach)
     axis.axvline(0, color="#555555", linewidth=0.6)
-    axis.locator_params(axis="x", nbins=3)
     axis.tick_params(labelsize=6, length=2)
     axis.tick_params(axis="y", length=0)
     for y in range(0, len(lines), 2):
