@@ -15,14 +15,8 @@ style, curves and gaps are what the figures' panels share.
 import ast
 import pkgutil
 import re
-import sys
 from pathlib import Path
 from typing import Dict, Optional, Tuple
-
-if sys.version_info >= (3, 8):  # beside TensorFlow 2: values.py, part of the rule that was committed before the runs,
-    from scipy import stats  # calls what SciPy has renamed since
-
-    stats.binom_test = lambda k, n, p, alternative: stats.binomtest(k, n, p, alternative).pvalue
 
 
 def known_figures() -> Dict[str, Tuple[str, ...]]:

@@ -196,7 +196,7 @@ WORST = ("eigenvalue", "gap", "loss_gap", "fixed_noise_gap")  # in rank tests a 
 
 def is_logarithmic(measure: str) -> bool:
     """Whether the measure is positive and spans orders of magnitude, so that its logarithm is compared."""
-    return re.sub(r"_\d+$", "", measure) in LOGARITHMIC
+    return measure in LOGARITHMIC or re.sub(r"_\d+$", "", measure) in LOGARITHMIC  # _1 can be part of a name
 
 
 def is_measure(name: str) -> bool:

@@ -11,15 +11,16 @@ from experiments.plan.source import syntax
 
 HOME = Path(__file__).resolve().parents[1]
 CLAIMS = "experiments/published.json"
-MODULES = ("bootstrap", "claims", "groups", "judgement", "kinds", "measures", "statistics", "theorem", "values")
+MODULES = ("bootstrap", "claims", "groups", "judgement", "kinds", "measures", "runs", "statistics", "theorem", "values")
 FILES = (CLAIMS, *(f"figures/{name}.py" for name in (*MODULES, "verdicts")))
 
 
 def rule(provenances: Iterable[dict], changes: list) -> dict:
-    """What verdicts.json says of the rule: hashes, the first commit that has it as it is and when, the start of the
-    earliest judged run, older_than_runs (None where that is not known), all that in one line, and the changes."""
+    """What verdicts.json says of the rule: hashes, the first commit that has it as it is and when, the same of the rule
+    before its corrections, if there are any, the start of the earliest judged run, older_than_runs (None where that is
+    not known), all that in one line, and the changes."""
     hashes = _hashes(lambda file: (HOME / file).read_text(encoding="utf-8"))
-    found = dict(hashes, **_commit(hashes), earliest_run=earliest(provenances))
+    found = dict(hashes, **_commit(hashes), **_before_corrections(changes), earliest_run=earliest(provenances))
     older = older_than(found["committed"], found["earliest_run"])
     return dict(found, older_than_runs=older, line=line(found, older), changes=changes)
 
@@ -44,6 +45,16 @@ def _commit(hashes: dict) -> dict:
         return {"commit": "none yet", "committed": "unknown"}
     commit, committed = first.split()
     return {"commit": commit[:12], "committed": committed}
+
+
+def _before_corrections(changes: list) -> dict:
+    """The commit of the rule that the first correction among the changes is of, and its time; "" without one."""
+    corrected = next((change["corrects"] for change in changes if "corrects" in change), "")
+    try:
+        committed = _git("show", "-s", "--format=%cI", corrected) if corrected else ""
+    except (OSError, subprocess.CalledProcessError):
+        committed = "unknown"
+    return {"first_commit": corrected, "first_committed": committed}
 
 
 def _has_rule(commit: str, hashes: dict) -> bool:
@@ -78,6 +89,12 @@ def line(found: dict, older: Optional[bool]) -> str:
     """The same in one line."""
     if found["committed"] == "unknown":
         return f"When this rule was committed is unknown here (commit {found['commit']})."
+    if found["first_commit"] and older_than(found["first_committed"], found["earliest_run"]):
+        return (
+            f"This rule was committed on {found['first_committed']} (commit {found['first_commit']}), before the first "
+            f"judged run began, on {found['earliest_run']}, and corrected since, on {found['committed']} (commit "
+            f"{found['commit']}): what was corrected, and which verdicts that changed, is said below."
+        )
     said = f"This rule was committed on {found['committed']} (commit {found['commit']}), "
     if older is None:
         return said + "before any run that it judges."

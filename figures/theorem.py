@@ -8,11 +8,13 @@ from figures.runs import KEY, Results, ends, histories, measures
 # Training losses near zero, as the theorem assumes, for targets of order one: errors from 1.4e-3 down to where single
 # precision leaves no gradient, and so no rho, to speak of.
 ZERO_ERROR, ROUNDING = 1e-6, 1e-12
+UNSTABLE = 1e6  # beyond any limit
 
 
 def step_lengths(history: pd.DataFrame) -> pd.Series:
-    """rho over W_h with its sign, evaluation by evaluation; 1 under BPTT."""
-    return history.rho_W_h.astype(float).where(history.rule != "bptt", 1.0)
+    """rho over W_h with its sign, evaluation by evaluation; 1 under BPTT, nan where the exact gradient vanishes."""
+    rho = history.rho_W_h.astype(float)
+    return rho.where(rho != 0).where(history.rule != "bptt", 1.0)
 
 
 def bound_products(history: pd.DataFrame) -> pd.Series:
@@ -30,7 +32,8 @@ def limit_products(history: pd.DataFrame) -> pd.Series:
 
 def shorter(history: pd.DataFrame) -> pd.Series:
     """1 where |rho| < 1, else 0; nan where rho is not known."""
-    return _truth(step_lengths(history).abs() < 1, history.rho_W_h)
+    rho = step_lengths(history)
+    return _truth(rho.abs() < 1, rho.where(history.rho_W_h.notna()))
 
 
 def beyond_bound(history: pd.DataFrame) -> pd.Series:
@@ -54,9 +57,9 @@ def bound_at_zero_error(results: Results, group: str) -> pd.Series:
 
 
 def limit_at_zero_error(results: Results, group: str) -> pd.Series:
-    """Likewise of `limit_products`."""
+    """Likewise of `limit_products`, UNSTABLE where they are infinite: an infinite value would count as none."""
     history = histories(results, group)
-    return _near_zero_error(history, limit_products(history))
+    return _near_zero_error(history, limit_products(history)).clip(upper=UNSTABLE)
 
 
 def _near_zero_error(history: pd.DataFrame, products: pd.Series) -> pd.Series:

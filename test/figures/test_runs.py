@@ -95,7 +95,7 @@ def test_a_decaying_learning_rate_is_that_of_the_evaluation(tmp_path):
     assert (row.beyond_1_over_eta_end, row.beyond_2_over_eta_end, row.beyond_1_over_rho_eta_end) == (1, 0, 0)
 
 
-@pytest.mark.parametrize("rho, bound, limit", [(0.5, 1.5, 1.5), (-0.5, 1.5, np.inf)])
+@pytest.mark.parametrize("rho, bound, limit", [(0.5, 1.5, 1.5), (-0.5, 1.5, theorem.UNSTABLE), (0.0, np.nan, np.nan)])
 def test_the_theorem_is_judged_where_the_error_is_near_zero_but_no_rounding(tmp_path, rho, bound, limit):
     """Seed 0 ends near zero error, having passed 1e-6 at an eigenvalue of 300; seed 1 does not end there."""
     folder = ResultsFolder(tmp_path / "r")
@@ -108,7 +108,14 @@ def test_the_theorem_is_judged_where_the_error_is_near_zero_but_no_rounding(tmp_
     results = runs.load(folder.save())
     for name, expected in (("bound_at_zero_error", bound), ("limit_at_zero_error", limit)):
         found = run_values(results, "theorem", name).set_index("seed").value
-        assert found[0] == expected and np.isnan(found[1])
+        np.testing.assert_array_equal(found[[0, 1]], [expected, np.nan])
+
+
+def test_an_evaluation_without_an_exact_gradient_has_no_step_length():
+    history = pd.DataFrame({"rule": ["mdgl", "mdgl", "bptt"], "rho_W_h": [0.0, -0.5, 0.0], "eigenvalue": 300.0})
+    history = history.assign(current_learning_rate=0.01)
+    np.testing.assert_array_equal(theorem.shorter(history), [np.nan, 1, 0])
+    np.testing.assert_array_equal(theorem.beyond_limit(history), [np.nan, 1, 1])
 
 
 def test_measures_by_their_top(folder):

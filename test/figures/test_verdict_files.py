@@ -63,7 +63,17 @@ def test_verdicts_do_not_import_matplotlib():
 )
 def test_the_rule_says_whether_it_is_older_than_the_runs(committed, started, older, words):
     assert preregistration.older_than(committed, started) is older
-    assert words in preregistration.line({"commit": "abc", "committed": committed, "earliest_run": started}, older)
+    found = {"commit": "abc", "committed": committed, "earliest_run": started, "first_commit": ""}
+    assert words in preregistration.line(found, older)
+
+
+def test_a_rule_that_was_corrected_says_when_it_was_committed_first():
+    found = {"commit": "def", "committed": "2026-11-25T09:00:00Z", "earliest_run": "2026-11-24T09:00:00Z"}
+    older = dict(found, first_commit="abc", first_committed="2026-11-24T08:00:00Z")
+    said = preregistration.line(older, False)
+    assert "(commit abc), before the first judged run" in said and "corrected since, on 2026-11-25T09:00:00Z" in said
+    later = dict(older, first_committed="2026-11-24T10:00:00Z")
+    assert "after the first judged run" in preregistration.line(later, False)
 
 
 def test_the_earliest_run_is_that_of_any_session():
@@ -112,7 +122,7 @@ def test_every_module_that_decides_a_verdict_is_part_of_the_rule():
 
     modules = {name.split(".")[1] for name in imported(["figures.verdicts"], ["figures"]) if "." in name}
     named = {Path(file).stem for file in preregistration.FILES[1:]}
-    assert modules - named == {"labels", "runs", "preregistration"} and named <= modules
+    assert modules - named == {"labels", "preregistration"} and named <= modules
 
 
 def broken(change):

@@ -7,6 +7,8 @@ from scipy import stats
 from synthetic_tables import Tables, log_normal, normal
 
 from figures import judgement, statistics
+from figures.measures import LOGARITHMIC, is_logarithmic
+from figures.theorem import UNSTABLE
 
 MNIST, PATTERN, MATCH = "seq_mnist", "pattern_generation", "delayed_match"
 
@@ -239,6 +241,26 @@ def test_a_bound_is_judged_by_the_share_of_runs_beyond_it(inside, beyond, expect
         n = inside + beyond
         assert stats.binom.sf(beyond - 1, n, row.low) == pytest.approx(0.025)
         assert stats.binom.cdf(beyond, n, row.high) == pytest.approx(0.025)
+
+
+def test_a_seed_at_several_learning_rates_counts_once_by_the_worst():
+    tables = Tables()
+    for rate, beyond in ((0.003, 0), (0.01, 2), (0.03, 3)):
+        values = np.array([1.5] * beyond + [0.5] * (10 - beyond))
+        tables.put("theorem:bptt", PATTERN, learning_rate=rate, bound_at_zero_error=values)
+    row = tables.judge("within_the_bound").iloc[0]
+    assert row.effect == 0.3 and row.detail == "7 of 10 seeds end within"
+
+
+def test_a_run_without_a_stable_limit_is_beyond_it():
+    values = np.array([UNSTABLE] * 6 + [0.5] * 14)
+    row = Tables().put("theorem:bptt", PATTERN, limit_at_zero_error=values).judge("within_the_limit").iloc[0]
+    assert row.effect == 0.3 and row.verdict != "reproduced"
+
+
+@pytest.mark.parametrize("measure", [*LOGARITHMIC, "error_over_chance_10"])
+def test_a_measure_declared_logarithmic_is_compared_so(measure):
+    assert is_logarithmic(measure) and not is_logarithmic(f"share_{measure}")
 
 
 def test_one_exception_refutes_that_all_converged():
