@@ -53,11 +53,7 @@ class RunFolder:
 
         Raises RunFolderError if the folder cannot be created, or is in use and `wait` is False.
         """
-        try:
-            (self.partial / "weights").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RunFolderError(f"output folder {self.root} cannot be written: {error.strerror}")
-        self._lock = os.open(str(self.partial), os.O_RDONLY)
+        self._lock = self._handle()
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
@@ -69,6 +65,18 @@ class RunFolder:
         self._sessions = self._earlier_sessions() + [dict(session(), seconds=0.0)]
         self._begun = time.time()
         self._note_time()
+
+    def _handle(self) -> int:
+        """Of the partial folder, which another process may rename, as finished, before it is open: then a new one's."""
+        while True:
+            try:
+                (self.partial / "weights").mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise RunFolderError(f"output folder {self.root} cannot be written: {error.strerror}")
+            try:
+                return os.open(str(self.partial), os.O_RDONLY)
+            except FileNotFoundError:
+                continue
 
     def close(self) -> None:
         """Releases the lock."""
