@@ -49,16 +49,17 @@ def evidence_path(folder: Path, run: str) -> Path:
 def pack(run: Path, folder: Path, weights: bool) -> Path:
     """Packs the folder of a finished run, atomically; returns the file's path.
 
-    weights: whether to keep those at the end, or only their SHA-256. Several processes may pack the same run: the last
-    one packs what all of them have made. Raises OSError, and EvidenceError for weights that cannot be read.
+    weights: whether to keep those at the end, or only their SHA-256. What earlier evidence of the same history has
+    beyond that, tables and weights, is kept: several processes may pack the same run, also from several folders. Raises
+    OSError, and EvidenceError for weights that cannot be read.
     """
     run, folder = Path(run), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    lock = os.open(str(run), os.O_RDONLY)
+    lock = os.open(str(folder), os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         path = evidence_path(folder, run.name)
-        write_whole(path, packed(_members(run, weights)))
+        write_whole(path, packed(_with_earlier(_members(run, weights), path)))
         flush_folder(folder)
         return path
     except ArchiveError as error:
@@ -76,6 +77,20 @@ def _members(run: Path, weights: bool) -> Dict[str, bytes]:
     elif stored:
         members[DIGEST] = (weights_digest(stored[-1]) + "\n").encode()
     return members
+
+
+def _with_earlier(members: Dict[str, bytes], path: Path) -> Dict[str, bytes]:
+    """The members and what the evidence at `path`, if it is of the same history, has beside them."""
+    try:
+        earlier = read_evidence(path)
+    except EvidenceError:
+        return members
+    if earlier[HISTORY] != members[HISTORY]:
+        return members
+    together = {**earlier, **members}
+    if any(name.startswith("weights/") for name in together):
+        together.pop(DIGEST, None)
+    return together
 
 
 def saved_weights(run: Path) -> List[Path]:

@@ -20,7 +20,7 @@ import pytest
 from experiments.evidence.archives import write_npz
 from experiments.evidence.difference import difference
 from experiments.evidence.files import write_json
-from experiments.evidence.packed import EvidenceError, evidence_path, pack, packed, read_evidence, unpack
+from experiments.evidence.packed import DIGEST, EvidenceError, evidence_path, pack, packed, read_evidence, unpack
 from experiments.plan.config import as_dict, config_hash, make_config, stored_hash
 from experiments.plan.experiment_file import Plan
 from experiments.workflow import verify
@@ -124,10 +124,24 @@ def test_a_spectrum_needs_the_weights_at_the_end_alone(tmp_path):
     run = made(tmp_path / "made", measures=())
     pack(run, tmp_path / "evidence", weights=True)
     assert taken(tmp_path, "spectrum", "power_law") == ([], [run.name], [run.name])
-    shutil.rmtree(str(tmp_path / "results"))
+    for folder in ("results", "evidence"):
+        shutil.rmtree(str(tmp_path / folder))
     path = pack(run, tmp_path / "evidence", weights=False)
     lines, runs, _ = taken(tmp_path, "spectrum", "power_law")
     assert lines == [f"{path} lacks the weights that power_law needs: the ensemble is trained again"] and runs == []
+
+
+def test_packing_keeps_what_earlier_evidence_of_the_same_run_has_beside(tmp_path):
+    """Tables of measures taken elsewhere, and weights; not those of another history, as another processor makes it."""
+    whole = read_evidence(pack(made(tmp_path / "here"), tmp_path / "evidence", weights=True))
+    again = made(tmp_path / "there", measures=("taylor",))
+    together = read_evidence(pack(again, tmp_path / "evidence", weights=False))
+    assert together == {**whole, "taylor.csv": (again / "taylor.csv").read_bytes()}
+    (again / "history.csv").write_text("seed,iteration\n0,0\n")
+    assert set(read_evidence(pack(again, tmp_path / "evidence", weights=False))) == {*whole, "taylor.csv", DIGEST} - {
+        "spectrum.csv",
+        "weights/000500.npz",
+    }
 
 
 def test_a_power_law_needs_no_weights_beside_a_spectrum(tmp_path):
