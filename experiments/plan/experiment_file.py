@@ -3,7 +3,7 @@
 note: shown on every figure
 reduced: true if the runs are too few or too short for verdicts
 evidence: true                      # finished runs are kept in evidence/; {weights: false}: without their weights
-bptt_validation_accuracy: 0.85      # what a BPTT run on sequential MNIST must reach; may be left out
+bptt_validation_accuracy: 0.85      # what BPTT of group main must reach on sequential MNIST; may be left out
 blocks:                             # run in this order
   NAME:
     task: pattern_generation
