@@ -25,6 +25,13 @@ from tasks import Example, Task
 DENSE_UP_TO = 900  # weights; one block of as many products and LAPACK, which nothing can keep from converging
 
 
+RELATIVE_FLATNESS = {
+    "cross_entropy": relative_flatness_of_softmax,
+    "binary_cross_entropy": relative_flatness_of_sigmoid,
+    "squared_error": lambda features, readout_weights, _: relative_flatness_of_squared_error(features, readout_weights),
+}
+
+
 class Readout(NamedTuple):
     """What the readout receives and gives at the supervised time steps: features [R, M, N], outputs [R, M, N_out]."""
 
@@ -40,12 +47,13 @@ def readout(network: Network, weights: Weights, batch: Batch) -> Readout:
 
 
 def relative_flatness(loss: str, features: np.ndarray, readout_weights: np.ndarray, outputs: np.ndarray) -> float:
-    """Of one network, by the closed form of its loss (a name in models.losses). Arrays without the replica axis."""
-    if loss == "cross_entropy":
-        return relative_flatness_of_softmax(features, readout_weights, outputs)
-    if loss == "binary_cross_entropy":
-        return relative_flatness_of_sigmoid(features, readout_weights, outputs)
-    return relative_flatness_of_squared_error(features, readout_weights)
+    """Of one network, by the closed form of its loss (a name in models.losses). Arrays without the replica axis.
+
+    Raises ValueError for a loss that has none here.
+    """
+    if loss not in RELATIVE_FLATNESS:
+        raise ValueError(f"relative flatness of the loss {loss} is not known; known: {', '.join(RELATIVE_FLATNESS)}")
+    return RELATIVE_FLATNESS[loss](features, readout_weights, outputs)
 
 
 def spectrum(operator, k: int, progress: Optional[Callable[[int], None]] = None) -> Eigenpairs:
