@@ -10,16 +10,22 @@ import warnings
 from typing import Dict, List, NamedTuple, Tuple
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
+from figures.groups import EXPLODED
 from figures.statistics import _ranks  # another name would change the verdicts' committed rule
 
 SIGNIFICANCE = 0.05
+EXPLODES = -np.inf
 
 
 class Sample(NamedTuple):
-    """The numbers of a specification's runs, [rules, units], a unit being a seed; nan where there is none. A run that
-    diverged is infinite in `value`, which is what rules are compared by."""
+    """The numbers of a specification's runs, [rules, units], a unit being a seed; nan where there is none.
+
+    value: what rules are compared by; infinite for a run that diverged, EXPLODES if it did so at once: a seed of which
+    both rules of a comparison explode is left out of it.
+    """
 
     rules: Tuple[str, ...]
     value: np.ndarray
@@ -60,6 +66,8 @@ def _relabelled(sample: Sample, pair: Tuple[str, ...], keys: np.ndarray) -> Tupl
     orders = np.argsort(keys, axis=1)
     values = np.take_along_axis(np.broadcast_to(sample.value, keys.shape), orders, axis=1)
     first, second = (values[:, sample.rules.index(rule)] for rule in pair)
+    out = (first == EXPLODES) & (second == EXPLODES)
+    first, second = (np.where(out, np.nan, np.where(one == EXPLODES, np.inf, one)) for one in (first, second))
     return first, second
 
 
@@ -151,7 +159,8 @@ def sample_of(rules: Tuple[str, ...], groups: list, units: Dict[tuple, int]) -> 
         table = group.table
         at = [units[unit] for unit in units_of(table)]
         survived = (table.status != "diverged").values
-        value[place, at] = np.where(survived, table.value.values.astype(float), np.inf)
+        lost = np.where(pd.to_numeric(table.diverged_at, errors="coerce") <= EXPLODED, EXPLODES, np.inf)
+        value[place, at] = np.where(survived, table.value.values.astype(float), lost)
         numbers = table.end_eigenvalue.where(table.status != "diverged")
         eigenvalue[place, at] = np.log10(numbers.where(numbers > 0).values.astype(float))
         gap[place, at] = np.where(survived, table.end_gap.values.astype(float), np.nan)

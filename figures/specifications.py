@@ -27,6 +27,8 @@ READ_OFF: Dict[str, Dict[str, str]] = {
     "end": {"end": "{}", "matched loss": "{}_at_matched_loss", "quarter of the cap": "{}_at_quarter"},
     "measure": {"accuracy": "gap", "loss": "loss_gap"},
 }
+OF_A_RULE = {"step_length": "scaled_bptt", "feedback_distribution": "rflo"}  # choices that change one rule alone
+OF_THE_TEST = ("measure", "test", "test_noise", "test_noise_sd")  # choices that change the gap alone
 JUDGED = ("for", "neither", "against")
 NOT_JUDGED = {
     "too few": "too few runs have a value",
@@ -133,16 +135,24 @@ def values_of(results: Results, block: Block) -> Callable:
 
 
 def points(block: Block, values: Callable, claim: dict, settings: dict) -> Iterator[Point]:
-    """Every specification of a claim on a block's task, main ones first. values: as values_of gives it."""
-    read_off = {choice: levels for choice, levels in block.read_off.items() if _matters(choice, claim)}
-    main_levels = tuple(levels[0] for levels in read_off.values())
+    """Every specification of a claim on a block's task, main ones first. values: as values_of gives it.
+
+    A choice that nothing in the comparison depends on is not one of its choices, and specifications that differ in such
+    alone are one.
+    """
+    read_off = {choice: levels for choice, levels in block.read_off.items() if _matters(choice, claim, ())}
+    main_levels, seen = tuple(levels[0] for levels in read_off.values()), set()
     for (name, way), levels, rules in itertools.product(
         block.ways.items(), itertools.product(*read_off.values()), claim["groups"]
     ):
         read = dict(zip(read_off, levels))
-        choices = {**way["choices"], **read}
+        choices = {choice: level for choice, level in way["choices"].items() if _matters(choice, claim, rules)}
+        choices.update(read)
         if len(claim["groups"]) > 1:
             choices["rule"] = rule_label(rules[0])
+        if tuple(choices.items()) in seen:
+            continue
+        seen.add(tuple(choices.items()))
         groups = compared(values(name, read), block.task, claim, rules)
         status, outcome = _judged(way, groups, claim, settings, f"{claim['id']} {name} {levels} {rules}")
         main = way["kind"] == "main" and levels == main_levels and rules == claim["groups"][0]
@@ -150,8 +160,11 @@ def points(block: Block, values: Callable, claim: dict, settings: dict) -> Itera
         yield Point(claim["id"], block.task, name, way["kind"], choices, sample, tuple(rules), main, status, outcome)
 
 
-def _matters(choice: str, claim: dict) -> bool:
-    return choice != "measure" or claim["measure"] == "gap"
+def _matters(choice: str, claim: dict, rules: List[str]) -> bool:
+    """Whether anything that the claim compares, of runs of these rules, can depend on the choice."""
+    if choice in OF_A_RULE:
+        return OF_A_RULE[choice] in rules
+    return choice not in OF_THE_TEST or claim["measure"] == "gap"
 
 
 def compared(table: pd.DataFrame, task: str, claim: dict, rules: List[str]) -> List[Group]:

@@ -59,6 +59,29 @@ def test_every_specification_is_there_once_with_each_level_read_off_and_each_rul
         assert not table.duplicated([name for name in table if name.startswith("choice: ")]).any()
 
 
+def test_a_choice_that_the_comparison_does_not_depend_on_makes_no_further_specification(tmp_path):
+    levels = {"step_length": ["together", "each"], "feedback_distribution": ["as_readout", "gaussian"]}
+    levels["test_noise"] = ["drawn", "fixed"]
+    vary = {"choices": levels, "random": {"count": 4, "seed": 0}}  # all eight combinations
+    rules = ["bptt", "three_factor", "scaled_bptt", "rflo"]
+    block = {"task": "pattern_generation", "rules": rules, "seeds": 5, "settings": {}, "vary": vary}
+    results = load(specified(tmp_path, {"a": block}, seeds=5))
+    (block,) = blocks(results)
+    found = {}
+    for claim in claims_of(block):
+        for point in points(block, values_of(results, block), claim, SETTINGS):
+            found.setdefault((claim["id"], point.rules), []).append(set(point.choices) - {"rule"})
+    wanted = {
+        ("curvature_higher", ("three_factor", "bptt")): set(),
+        ("curvature_higher", ("rflo", "bptt")): {"feedback_distribution"},
+        ("gap_larger", ("three_factor", "bptt")): {"test_noise"},
+        ("gap_follows_curvature", ("bptt", "three_factor", "rflo")): {"feedback_distribution", "test_noise"},
+        ("step_length_explains", ("scaled_bptt", "three_factor")): {"step_length"},
+    }
+    for key, choices in wanted.items():
+        assert found[key] == [choices] * 2 ** len(choices)
+
+
 def test_effects_are_those_of_the_histories(root, tables):
     table = tables["gap_larger"]
     for end, measure, rule in [("end", "loss_gap", "rflo"), ("quarter of the cap", "gap", "three_factor")]:
