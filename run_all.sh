@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The one entry point: makes its own environment, then runs the workflow.
 #
-#   ./run_all.sh [quick] [OPTION...]          every figure and table, reduced -> results/quick/
+#   ./run_all.sh [quick] [OPTION...]          the paper's figures and tables, reduced -> results/quick/
 #   ./run_all.sh full [FIGURE...] [OPTION...] the paper at its published size -> results/full/
 #   ./run_all.sh FILE.yaml [OPTION...]        an experiment file of your own -> results/FILE/
 #   ./run_all.sh verify [OPTION...]           retrains runs of evidence/ and compares them bit by bit

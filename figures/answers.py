@@ -6,7 +6,7 @@ What the report and the READMEs say of the findings is made here, from verdicts.
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -50,13 +50,15 @@ PLACES = ("first", "second", "third", "fourth", "fifth")
 
 
 class Cell(NamedTuple):
-    """One claim on one task. rows: its comparisons, as in verdicts.json; number: of the first that has one."""
+    """One claim on one task. rows: its comparisons, as in verdicts.json. shown: the one whose number stands for them,
+    of those that the standing comes from; number: how large that is."""
 
     task: str
     task_label: str
     standing: str
     number: str
     rows: List[dict]
+    shown: dict
 
 
 class Claim(NamedTuple):
@@ -111,14 +113,19 @@ def tasks_of(rows: List[dict]) -> Dict[str, str]:
 def _claim(name: str, by_task: Dict[str, List[dict]]) -> Claim:
     cells = {}
     for task, rows in by_task.items():
-        numbers = [size_text(row) for row in rows]
-        first = next((text for text in numbers if text), "")
-        cells[task] = Cell(task, task_label(task), _together([row["standing"] for row in rows]), first, rows)
+        standing = _together([row["standing"] for row in rows])
+        shown = _shown(rows, "holds" if standing == "in part" else standing)
+        cells[task] = Cell(task, task_label(task), standing, size_text(shown), rows, shown)
     row = next(iter(by_task.values()))[0]
     standing = _together([cell.standing for cell in cells.values()])
     return Claim(
         name, row["kind"], row["figure"], row["says"].replace("+-", "±"), row["place"], row["read_as"], cells, standing
     )
+
+
+def _shown(rows: List[dict], standing: str) -> dict:
+    """The first row that has a number, better one of this standing."""
+    return min(rows, key=lambda row: (not size_text(row), row["standing"] != standing))
 
 
 def _together(standings: List[str]) -> str:
@@ -134,10 +141,17 @@ def headlines(found: List[Claim]) -> List[Claim]:
     return [claim for claim in found if claim.figure in MAIN_TEXT and claim.kind in COMPARING]
 
 
-def tally(found: List[Claim]) -> str:
-    """How many claims have which standing, in one sentence."""
+def tally(found: List[Claim], rule: dict) -> str:
+    """How many claims have which standing, and, while runs are missing, that this is not the last word."""
     parts = [f"{n} {PHRASES.get(standing, standing)}" for standing, n in summary(found).items()]
-    return f"Of {len(found)} claims, {', '.join(parts)}."
+    return f"Of {len(found)} claims, {', '.join(parts)}.{_interim(rule.get('ensembles'))}"
+
+
+def _interim(ensembles: Optional[dict]) -> str:
+    if not ensembles or ensembles["finished"] == ensembles["planned"]:
+        return ""
+    share = f"{ensembles['finished']:,} of the {ensembles['planned']:,} ensembles planned"
+    return f" Interim: {share} have been trained; where n is below what was planned, more runs may change a verdict."
 
 
 def summary(found: List[Claim]) -> Dict[str, int]:

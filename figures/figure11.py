@@ -6,7 +6,11 @@ from figures.runs import Results
 
 ROLES = ("adam",)
 TITLE = "Leading Hessian eigenvalue along training with Adam"
-CAPTION = LOG_CAPTION + CURVE_CAPTION
+CAPTION = (
+    "Sequential MNIST: learning rate 0.001 for all rules, not swept; the other tasks: each rule's own, swept with Adam. "
+    + LOG_CAPTION
+    + CURVE_CAPTION
+)
 
 
 def draw(results: Results) -> tuple:

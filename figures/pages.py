@@ -72,7 +72,7 @@ def _rendered(template: str, results: Path, output: Path) -> str:
             claims=found,
             tasks=answers.tasks_of(rows),
             signs=answers.SIGNS,
-            tally=answers.tally(found),
+            tally=answers.tally(found, rule),
             headlines=answers.headlines(found),
             leading=[by_name[name] for name in LEADING if name in by_name],
             figures={claim.figure: title(claim.figure) for claim in found},
@@ -85,6 +85,6 @@ def _rendered(template: str, results: Path, output: Path) -> str:
 
 def smallest_group(cell: answers.Cell) -> Optional[int]:
     """Runs in the smallest group of the comparison whose number the cell shows; None if it has none."""
-    sizes = [cell.rows[0].get(f"n_{place}") for place in answers.PLACES]
+    sizes = [cell.shown.get(f"n_{place}") for place in answers.PLACES]
     known = [int(size) for size in sizes if size is not None]
     return min(known) if known and min(known) else None

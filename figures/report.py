@@ -40,7 +40,7 @@ def page(results: Results, output: Path) -> str:
             reduced=results.reduced,
             claims=claims,
             main_text=answers.headlines(claims),
-            tally=answers.tally(claims),
+            tally=answers.tally(claims, rule),
             sections=shown,
             tasks=answers.tasks_of(rows),
             signs=answers.SIGNS,

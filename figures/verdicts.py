@@ -127,15 +127,25 @@ def _comparability(groups: List[Group], settings: dict) -> dict:
 
 def _matched(asked: Row, groups: List[Group], values: Callable, settings: dict, key: str) -> str:
     """Of a comparison in which runs ended at their cap: the same comparison at matched training loss."""
-    measure, kind = f"{asked.claim['measure']}_at_matched_loss", asked.claim["kind"]
+    measure = f"{asked.claim['measure']}_at_matched_loss"
     if measure not in MEASURES or len(set(asked.measures)) > 1 or not any(group.capped for group in groups):
         return ""
-    matched = groups_of(values, asked.task, asked.groups, [measure] * len(groups))
-    found = _outcome(asked.claim, matched, settings, f"{key} matched") if kind in ("greater", "similar") else NO_OUTCOME
+    matched = groups_of(_matched_values(values), asked.task, asked.groups, [measure] * len(groups))
+    found = _outcome(asked.claim, matched, settings, f"{key} matched")
     if np.isnan(found["effect"]):
         return ""
     n = " and ".join(str(len(group.values)) for group in matched)
     return f"at a training loss of 0.01 ({n} runs): {found['effect']:.3g}, p = {found['p']:.3g}"
+
+
+def _matched_values(values: Callable) -> Callable:
+    """values, with eigenvalue and gap at matched training loss in the place of those at the end."""
+
+    def matched(group, measure):
+        taken = {f"end_{name}": values(group, f"{name}_at_matched_loss").value for name in ("eigenvalue", "gap")}
+        return values(group, measure).assign(**taken)
+
+    return matched
 
 
 def _above(compared: Dict[tuple, list], asked: Row, groups: List[Group]) -> str:
@@ -158,6 +168,7 @@ def write(results: Results, output: Path) -> List[Path]:
     names = ensemble_names(results, *group_names(published))
     provenances = [results.ensembles[name].provenance for name in names if name in results.ensembles]
     rule = preregistration.rule(provenances, published["changes"])
+    rule["ensembles"] = {"planned": len(names), "finished": len(provenances)}
     output.mkdir(parents=True, exist_ok=True)
     paths = [output / name for name in ("verdicts.csv", "verdicts.json", "published.json")]
     table.to_csv(str(paths[0]), index=False)

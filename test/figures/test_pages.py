@@ -46,6 +46,21 @@ def test_a_claims_standing_is_what_its_tasks_and_comparisons_agree_on(tmp_path):
     assert found == {**expected, "empty": "no runs"}
 
 
+def test_the_number_of_a_claim_is_of_a_comparison_from_which_its_standing_comes(tmp_path):
+    """Of one that holds in part, one that holds; its own number of runs stands beside it."""
+    rows = [row("c", "one", "inconclusive", mean_first=44.0, n_first=19), row("c", "one", "reproduced", n_second=12)]
+    (claim,) = judged(tmp_path, rows)
+    cell = claim.cells["one"]
+    assert (cell.standing, cell.number, pages.smallest_group(cell)) == ("in part", "×\u00a02", 12)
+
+
+def test_while_runs_are_missing_the_tally_says_so(tmp_path):
+    found = judged(tmp_path, [row("c", "one", "reproduced")])
+    said = answers.tally(found, {"ensembles": {"finished": 259, "planned": 1386}})
+    assert "Interim: 259 of the 1,386 ensembles" in said
+    assert "Interim" not in answers.tally(found, {"ensembles": {"finished": 9, "planned": 9}})
+
+
 def test_a_sentence_says_where_a_claim_holds_and_how_large_it_is(tmp_path):
     rows = [row("c", "one", "reproduced"), row("c", "two", "not reproduced", mean_first=-0.1, mean_second=0.2)]
     (claim,) = judged(tmp_path, rows)

@@ -263,6 +263,20 @@ def test_a_measure_declared_logarithmic_is_compared_so(measure):
     assert is_logarithmic(measure) and not is_logarithmic(f"share_{measure}")
 
 
+@pytest.mark.parametrize("claim", ["gap_larger", "gap_more_variable", "gap_follows_curvature"])
+def test_beside_a_capped_comparison_stands_that_at_matched_training_loss(claim):
+    """There the gap of all rules is the eigenvalue's negative, of the three-factor rule larger and more variable."""
+    tables = Tables()
+    for key, (rule, factor) in enumerate({"bptt": 1.0, "three_factor": 5.0, "rflo": 1.0, "mdgl": 1.0}.items()):
+        height = factor * (2 + normal(key, 20, sd=0.1))
+        columns = {"gap": normal(key + 10, 20), "gap_at_matched_loss": height, "eigenvalue": log_normal(key, 20)}
+        tables.put(f"main:{rule}", MATCH, at_cap=range(20), eigenvalue_at_matched_loss=np.exp(-height), **columns)
+    row = tables.judge(claim, tasks=[MATCH]).iloc[0]
+    sign = "-1," if claim == "gap_follows_curvature" else ""
+    assert row.matched.startswith("at a training loss of 0.01 (20 and 20") and f"runs): {sign}" in row.matched
+    assert float(row.matched.split("p = ")[1]) < 0.001 < row.p
+
+
 def test_one_exception_refutes_that_all_converged():
     tables = Tables().put("main:bptt", MNIST, settled=np.ones(8)).put("main:rflo", MNIST, settled=np.ones(8))
     assert tables.judge("all_settled", tasks=[MNIST]).iloc[0].verdict == "reproduced"
