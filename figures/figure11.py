@@ -7,7 +7,7 @@ from figures.runs import Results
 ROLES = ("adam",)
 TITLE = "Leading Hessian eigenvalue along training with Adam"
 CAPTION = (
-    "Sequential MNIST: learning rate 0.001 for all rules, not swept; the other tasks: each rule's own, swept with Adam. "
+    "Sequential MNIST: learning rate 0.001 for all rules, not swept; other tasks: each rule's own, swept with Adam. "
     + LOG_CAPTION
     + CURVE_CAPTION
 )

@@ -47,17 +47,17 @@ class Plan(NamedTuple):
     levels. read_off: {the file's block: {choice: levels}}.
     """
 
-    note: str
-    reduced: bool
-    evidence: Optional[Dict[str, bool]]
     runs: Dict[str, Config]
     blocks: Dict[str, List[str]]
     measures: Dict[str, List[str]]
-    groups: Dict[str, List[str]]
-    figures: Dict[str, Dict[str, List[str]]]
-    specifications: Dict[str, Dict[str, Any]]
-    read_off: Dict[str, Dict[str, List[str]]]
-    min_accuracy: float
+    groups: Dict[str, List[str]] = {}
+    figures: Dict[str, Dict[str, List[str]]] = {}
+    specifications: Dict[str, Dict[str, Any]] = {}
+    read_off: Dict[str, Dict[str, List[str]]] = {}
+    note: str = ""
+    reduced: bool = False
+    evidence: Optional[Dict[str, bool]] = None
+    min_accuracy: float = 0.0
 
 
 def read_plan(path: Path) -> Plan:

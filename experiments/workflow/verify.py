@@ -66,8 +66,7 @@ def chosen(found: List[Packed], runs: Optional[int]) -> Dict[str, Packed]:
 
 def train_anew(configs: Dict[str, Config], results: Path, lock: int, cores: int) -> int:
     """Trains the runs in the results folder; returns the workflow's exit code."""
-    empty = dict.fromkeys(Plan._fields, {})
-    plan = Plan(**dict(empty, note="", runs=configs, blocks={"verify": sorted(configs)}, measures={"verify": []}))
+    plan = Plan(runs=configs, blocks={"verify": sorted(configs)}, measures={"verify": []})
     prepare(plan, "verify", results, None)
     wanted = markers(plan)["verify"]
     progress = Progress(results, jobs(plan, wanted), cores, sys.stderr)

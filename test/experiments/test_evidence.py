@@ -51,8 +51,7 @@ def made(root, config=CONFIG, measures=("spectrum",)):
 def planned(*measures, config=CONFIG):
     """A plan with one run, as far as its runs and measures go."""
     run = config_hash(config)
-    empty = dict.fromkeys(Plan._fields, {})
-    return Plan(**dict(empty, runs={run: config}, blocks={"all": [run]}, measures={"all": list(measures)}))
+    return Plan(runs={run: config}, blocks={"all": [run]}, measures={"all": list(measures)})
 
 
 def taken(tmp_path, *measures):

@@ -14,12 +14,10 @@ def test_bptt_must_learn_in_the_main_group_and_may_fail_where_learning_rates_are
         entry = {"status": "completed", "final": {"validation_performance": 0.6}}
         (tmp_path / "runs" / name / "summary.json").write_text(json.dumps([entry]))
     plan = Plan(
-        **dict(
-            dict.fromkeys(Plan._fields, {}),
-            runs=runs,
-            blocks={name: [name] for name in runs},
-            groups={"main": ["main"], "learning_rates": ["grid"]},
-            min_accuracy=0.85,
-        )
+        runs=runs,
+        blocks={name: [name] for name in runs},
+        measures={},
+        groups={"main": ["main"], "learning_rates": ["grid"]},
+        min_accuracy=0.85,
     )
     assert [line.split(":")[0] for line in weak_runs(tmp_path, plan)] == ["run main"]

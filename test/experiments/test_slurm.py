@@ -155,8 +155,7 @@ def test_slurm_is_asked_once_for_many_jobs_and_may_be_down(slurm, results):
 def plan_of(*lengths):
     """A plan of runs that should take as many seconds, and costs by which they do."""
     each = {f"{i:012x}": make_config("delayed_match", "bptt", [i], [0.01], iterations=n) for i, n in enumerate(lengths)}
-    empty = {name: {} for name in Plan._fields}
-    plan = Plan(**dict(empty, runs=each, blocks={"all": list(each)}, measures={"all": ["spectrum"]}))
+    plan = Plan(runs=each, blocks={"all": list(each)}, measures={"all": ["spectrum"]})
     return plan, {"delayed_match": {"bptt": {"train": 1.0, "spectrum": 0.0}}}  # and twice STARTUP
 
 
