@@ -99,13 +99,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     more = arguments[arguments.index("--") + 1 :] if "--" in arguments else []
     p = parser()
     given = p.parse_args(arguments[: arguments.index("--")] if "--" in arguments else arguments)
-    path = Path(given.what) if given.what.endswith((".yaml", ".yml")) else PLANS.get(given.what)
-    if path is None:
-        p.error(f"unknown '{given.what}'; known: {', '.join(PLANS)}, FILE.yaml, environment")
-    if given.cores is not None and given.cores < 1:
-        p.error(f"--cores is {given.cores}; expected a whole number of at least 1")
-    if path.stem in PLANS and path.resolve() != PLANS[path.stem]:
-        p.error(f"{path} has the name of {PLANS[path.stem]}, whose results it would overwrite; rename it")
+    path = _experiment_file(p, given)
     what = f"{path.stem}-from-scratch" if given.from_scratch else path.stem
     results = HOME / "results" / results_name(what)
     evidence = None if given.from_scratch or TENSORFLOW != 1 else EVIDENCE
@@ -117,20 +111,12 @@ def main(arguments: Optional[List[str]] = None) -> int:
         _show_products(results, given.figures)
         return 0
     try:
-        plan = read_plan(path)
-        if given.tasks:
-            plan = only_tasks(plan, given.tasks)
+        plan = _asked(read_plan(path), given)
+        if given.dry_run:
+            print(estimate(plan, results, given.figures, evidence=evidence or Path(os.devnull)))
+            return 0
     except ConfigError as error:
         p.error(str(error))
-    for name in given.figures:
-        if name not in plan.figures:
-            p.error(f"unknown figure '{name}'; known: {', '.join(plan.figures)}")
-    if given.dry_run:
-        try:
-            print(estimate(plan, results, given.figures, evidence=evidence or Path(os.devnull)))
-        except ConfigError as error:
-            p.error(str(error))
-        return 0
     results.mkdir(parents=True, exist_ok=True)
     lock = locked(results)
     if lock is None:
@@ -139,6 +125,27 @@ def main(arguments: Optional[List[str]] = None) -> int:
     if code == 0:
         write_stamp(results, stamped())
     return code
+
+
+def _experiment_file(p: OneLineParser, given) -> Path:
+    """The experiment file that is asked for; ends the program where there is none, or an option cannot be."""
+    path = Path(given.what) if given.what.endswith((".yaml", ".yml")) else PLANS.get(given.what)
+    if path is None:
+        p.error(f"unknown '{given.what}'; known: {', '.join(PLANS)}, FILE.yaml, environment")
+    if given.cores is not None and given.cores < 1:
+        p.error(f"--cores is {given.cores}; expected a whole number of at least 1")
+    if path.stem in PLANS and path.resolve() != PLANS[path.stem]:
+        p.error(f"{path} has the name of {PLANS[path.stem]}, whose results it would overwrite; rename it")
+    return path
+
+
+def _asked(plan: Plan, given) -> Plan:
+    """The plan, or its part on the tasks that are asked for. Raises ConfigError for an unknown task or figure."""
+    asked = only_tasks(plan, given.tasks) if given.tasks else plan
+    for name in given.figures:
+        if name not in asked.figures:
+            raise ConfigError(f"unknown figure '{name}'; known: {', '.join(asked.figures)}")
+    return asked
 
 
 def reproduce(p, plan: Plan, what: str, results: Path, evidence: Optional[Path], lock: int, given, more) -> int:
