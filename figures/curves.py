@@ -20,7 +20,11 @@ CURVE_CAPTION = (
     "Lines: mean over runs; shaded: standard deviation. A run that has stopped keeps its last value until the "
     "longest run of its group ends. Diverged runs are left out and counted in the legend."
 )
-LOG_CAPTION = "Mean and standard deviation are of the logarithm, to match the axis. "
+LOG_CAPTION = (
+    "Mean and standard deviation are of the logarithm, to match the axis. No panel reaches more than eight decades "
+    "above its lowest line: what explodes leaves it. "
+)
+REACH = 1e8  # of a logarithmic axis, as a multiple of the lowest mean
 
 
 def held_curves(rows: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -90,8 +94,10 @@ def finish_curves(axis: plt.Axes, drawn: List[pd.DataFrame], logarithmic: bool) 
     if not drawn:
         empty(axis)
         return
-    if logarithmic and any((curve["mean"] > 0).any() for curve in drawn):
+    lowest = min((curve["mean"][curve["mean"] > 0].min() for curve in drawn), default=np.nan)
+    if logarithmic and np.isfinite(lowest):
         axis.set_yscale("log")
+        axis.set_ylim(top=min(axis.get_ylim()[1], REACH * lowest))
     axis.set_xlabel("Training iteration")
     axis.xaxis.set_major_locator(MaxNLocator(5))
     legend(axis)
