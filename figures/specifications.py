@@ -142,9 +142,10 @@ def points(block: Block, values: Callable, claim: dict, settings: dict) -> Itera
     """
     read_off = {choice: levels for choice, levels in block.read_off.items() if _matters(choice, claim, ())}
     main_levels, seen = tuple(levels[0] for levels in read_off.values()), set()
-    for (name, way), levels, rules in itertools.product(
-        block.ways.items(), itertools.product(*read_off.values()), claim["groups"]
-    ):
+    ways = sorted(
+        block.ways.items(), key=lambda named: named[1]["kind"] != "main"
+    )  # the one kept of those that are one
+    for (name, way), levels, rules in itertools.product(ways, itertools.product(*read_off.values()), claim["groups"]):
         read = dict(zip(read_off, levels))
         choices = {choice: level for choice, level in way["choices"].items() if _matters(choice, claim, rules)}
         choices.update(read)

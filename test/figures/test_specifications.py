@@ -67,9 +67,12 @@ def test_a_choice_that_the_comparison_does_not_depend_on_makes_no_further_specif
     block = {"task": "pattern_generation", "rules": rules, "seeds": 5, "settings": {}, "vary": vary}
     results = load(specified(tmp_path, {"a": block}, seeds=5))
     (block,) = blocks(results)
+    block = block._replace(ways=dict(reversed(list(block.ways.items()))))  # selection.json has them by name
     found = {}
     for claim in claims_of(block):
-        for point in points(block, values_of(results, block), claim, SETTINGS):
+        own = list(points(block, values_of(results, block), claim, SETTINGS))
+        assert [point.specification for point in own if point.main] == ["a main"]
+        for point in own:
             found.setdefault((claim["id"], point.rules), []).append(set(point.choices) - {"rule"})
     wanted = {
         ("curvature_higher", ("three_factor", "bptt")): set(),
