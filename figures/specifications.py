@@ -137,17 +137,18 @@ def values_of(results: Results, block: Block) -> Callable:
 def points(block: Block, values: Callable, claim: dict, settings: dict) -> Iterator[Point]:
     """Every specification of a claim on a block's task, main ones first. values: as values_of gives it.
 
-    A choice that nothing in the comparison depends on is not one of its choices, and specifications that differ in such
-    alone are one.
+    A choice that no comparison of the claim depends on is not one of its choices. Specifications that differ only in
+    what their own comparison does not depend on are one, at the main level of that.
     """
     read_off = {choice: levels for choice, levels in block.read_off.items() if _matters(choice, claim, ())}
     main_levels, seen = tuple(levels[0] for levels in read_off.values()), set()
-    ways = sorted(
-        block.ways.items(), key=lambda named: named[1]["kind"] != "main"
-    )  # the one kept of those that are one
+    # main first: it is kept of those that are one
+    ways = sorted(block.ways.items(), key=lambda named: named[1]["kind"] != "main")
+    main = ways[0][1]["choices"]
+    own = [choice for choice in main if any(_matters(choice, claim, rules) for rules in claim["groups"])]
     for (name, way), levels, rules in itertools.product(ways, itertools.product(*read_off.values()), claim["groups"]):
         read = dict(zip(read_off, levels))
-        choices = {choice: level for choice, level in way["choices"].items() if _matters(choice, claim, rules)}
+        choices = {one: way["choices"][one] if _matters(one, claim, rules) else main[one] for one in own}
         choices.update(read)
         if len(claim["groups"]) > 1:
             choices["rule"] = rule_label(rules[0])
@@ -156,9 +157,9 @@ def points(block: Block, values: Callable, claim: dict, settings: dict) -> Itera
         seen.add(tuple(choices.items()))
         groups = compared(values(name, read), block.task, claim, rules)
         status, outcome = _judged(way, groups, claim, settings, f"{claim['id']} {name} {levels} {rules}")
-        main = way["kind"] == "main" and levels == main_levels and rules == claim["groups"][0]
+        is_main = way["kind"] == "main" and levels == main_levels and rules == claim["groups"][0]
         sample = " | ".join([name, *levels])
-        yield Point(claim["id"], block.task, name, way["kind"], choices, sample, tuple(rules), main, status, outcome)
+        yield Point(claim["id"], block.task, name, way["kind"], choices, sample, tuple(rules), is_main, status, outcome)
 
 
 def _matters(choice: str, claim: dict, rules: List[str]) -> bool:

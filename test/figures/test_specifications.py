@@ -73,7 +73,7 @@ def test_a_choice_that_the_comparison_does_not_depend_on_makes_no_further_specif
         own = list(points(block, values_of(results, block), claim, SETTINGS))
         assert [point.specification for point in own if point.main] == ["a main"]
         for point in own:
-            found.setdefault((claim["id"], point.rules), []).append(set(point.choices) - {"rule"})
+            found.setdefault((claim["id"], point.rules), []).append(point.choices)
     wanted = {
         ("curvature_higher", ("three_factor", "bptt")): set(),
         ("curvature_higher", ("rflo", "bptt")): {"feedback_distribution"},
@@ -82,7 +82,9 @@ def test_a_choice_that_the_comparison_does_not_depend_on_makes_no_further_specif
         ("step_length_explains", ("scaled_bptt", "three_factor")): {"step_length"},
     }
     for key, choices in wanted.items():
-        assert found[key] == [choices] * 2 ** len(choices)
+        varied = {name for name in found[key][0] if len({one[name] for one in found[key]}) > 1}
+        assert varied == choices and len(found[key]) == 2 ** len(choices)
+    assert len({tuple(one) for key, own in found.items() if key[0] == "curvature_higher" for one in own}) == 1
 
 
 def test_effects_are_those_of_the_histories(root, tables):
