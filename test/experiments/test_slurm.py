@@ -184,7 +184,7 @@ reduced: true
 blocks:
   pattern:
     {task: pattern_generation, rules: [bptt, three_factor], seeds: 2, learning_rates: [0.003], settings:
-      {iterations: 1000, evaluate_every: 50, until_stable: false, parameters: {steps: 8}}}
+      {iterations: 30000, evaluate_every: 1500, until_stable: false, parameters: {steps: 8}}}
 groups: {main: [pattern]}
 figures: [figure3]
 """
