@@ -1,8 +1,10 @@
 import importlib
+import io
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from scipy import stats
 from synthetic import ResultsFolder, complete, ends, measure
 
@@ -55,6 +57,16 @@ def test_the_same_runs_give_the_same_bytes(tmp_path):
     assert {"figure6.png", "figure6.pdf", "figure6.csv", "figure6_groups.csv", "table1.png"} <= set(files)
     for file in files:
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes(), file
+
+
+def test_a_png_of_few_colours_shows_the_same_picture(results, tmp_path):
+    picture, _ = figure2.draw(results)
+    full = io.BytesIO()
+    picture.savefig(full, format="png", dpi=160, bbox_inches="tight")
+    png, _ = style.save({"": picture}, tmp_path / "few", {})
+    drawn, saved = (np.asarray(Image.open(each).convert("RGB"), int) for each in (full, png))
+    assert abs(drawn - saved).mean() < 0.1 and np.mean(abs(drawn - saved) > 30) < 1e-4  # of 255: not to be seen
+    assert png.stat().st_size < full.getbuffer().nbytes / 2
 
 
 def test_a_mean_holds_finished_replicas_and_leaves_diverged_ones_out():
