@@ -12,7 +12,7 @@ from typing import Callable, Dict, List, Optional
 from figures import answers
 from figures.labels import title
 from figures.runs import RunsError
-from figures.specification_words import TABLE, paragraph, read_claims
+from figures.specification_words import FEW, MOST, NEARLY_ALL, TABLE, in_words, read_claims
 from figures.templates import environment
 
 LEADING = ("gap_larger", "curvature_higher", "step_length_explains")  # the paper's argument in three claims
@@ -38,12 +38,15 @@ def readme(results: Path, output: Path) -> List[Path]:
 
 
 def specifications(results: Path, output: Path) -> List[Path]:
-    """Puts a paragraph on RESULTS' specification curve into OUTPUT/README.md; returns its path in a list.
+    """Puts the words on RESULTS' specification curve into OUTPUT/README.md; returns its path in a list.
 
-    Raises RunsError if the file has not one place for it.
+    Raises RunsError if the file has not one place for them.
     """
-    words = paragraph(read_claims(results / "figures" / TABLE)) or "No specification has been run yet."
-    return [_put(output / "README.md", "specifications", SPECIFICATIONS_BEGIN, f"{words}\n", SPECIFICATIONS_END)]
+    words = in_words(read_claims(results / "figures" / TABLE))
+    page = os.path.relpath(str(results / "README.md"), str(output))
+    own = environment().get_template("specifications.md.j2").render(words=words)
+    own += f"\nClaim by task, with all numbers: [{page}]({page}).\n"
+    return [_put(output / "README.md", "specifications", SPECIFICATIONS_BEGIN, own, SPECIFICATIONS_END)]
 
 
 def _put(path: Path, what: str, begin: str, own: str, end: str) -> Path:
@@ -60,15 +63,19 @@ WRITERS: Dict[str, Callable] = {"findings": findings, "readme": readme, "specifi
 
 def _rendered(template: str, results: Path, output: Path) -> str:
     rule, rows = answers.read_verdicts(results / "verdicts.json")
-    words = paragraph(read_claims(results / "figures" / TABLE))
-    found = answers.claims(answers.with_runs(rows) if words else rows)
+    specifications_found = read_claims(results / "figures" / TABLE)
+    found = answers.claims(answers.with_runs(rows) if specifications_found else rows)
     by_name = {claim.name: claim for claim in found}
     return (
         environment()
         .get_template(template)
         .render(
             rule=rule,
-            words=words,
+            words=in_words(specifications_found),
+            specifications=specifications_found,
+            nearly_all=NEARLY_ALL,
+            most=MOST,
+            few=FEW,
             claims=found,
             tasks=answers.tasks_of(rows),
             signs=answers.SIGNS,

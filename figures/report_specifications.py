@@ -2,10 +2,10 @@
 
 import base64
 from pathlib import Path
-from typing import List, NamedTuple
+from typing import List, NamedTuple, Optional
 
 from figures.labels import task_label
-from figures.specification_words import FIGURE, TABLE, paragraph, read_claims
+from figures.specification_words import FIGURE, TABLE, Words, in_words, read_claims
 
 
 class Picture(NamedTuple):
@@ -16,10 +16,10 @@ class Picture(NamedTuple):
 
 
 class Specifications(NamedTuple):
-    """words: one paragraph; rows: claim by task, as figures.specification_words.read_claims; pictures: of single claims
-    and of choices."""
+    """words: None without specifications; rows: claim by task, as figures.specification_words.read_claims; pictures: of
+    single claims and of choices."""
 
-    words: str
+    words: Optional[Words]
     rows: List[dict]
     pictures: List[Picture]
 
@@ -35,4 +35,4 @@ def specifications_of(figures: Path) -> Specifications:
         for heading, path in paths.items()
         if path.is_file()
     ]
-    return Specifications(paragraph(rows), rows, pictures)
+    return Specifications(in_words(rows), rows, pictures)

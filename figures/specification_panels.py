@@ -69,6 +69,12 @@ def _decades(reach: float) -> List[float]:
     return [-largest, -1, 0, 1, largest]
 
 
+def _round_down(value: float) -> float:
+    """To one digit: the tick of an axis that has room for one either side."""
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(power * np.floor(value / power))
+
+
 def _margin(axis: plt.Axes, table: pd.DataFrame) -> None:
     """Of an equality, the margin within which it holds."""
     band = table[["band_low", "band_high"]].dropna().head(1).values
@@ -113,20 +119,29 @@ def _numbers(row: dict) -> str:
 
 
 def _legend(figure: plt.Figure, table: pd.DataFrame, height: float) -> None:
-    handles = [
-        plt.Line2D([], [], color=colour, marker=shape, linestyle="", markersize=4, label=label)
-        for colour, shape, label in LOOK.values()
-    ]
+    handles = _looks()
     for status, colour in NO_LOOK.items():
         count = int((table.status == status).sum())
         if count:
             said = f"{NOT_JUDGED[status]} ({count})"
             handles.append(plt.Line2D([], [], color=colour, marker="X", linestyle="", markersize=4, label=said))
-    handles.append(
-        plt.Line2D([], [], color=MAIN, marker="o", markerfacecolor="none", linestyle="", markersize=6, label="main")
-    )
+    handles.append(_ring())
     place = {"loc": "upper left", "bbox_to_anchor": (0.0, 1 - 0.4 / height), "ncol": 4}
     figure.legend(handles=handles, fontsize=6.5, frameon=False, handletextpad=0.1, columnspacing=1, **place)
+
+
+def _looks() -> List[plt.Line2D]:
+    """A legend's entries for what specifications came to."""
+    return [
+        plt.Line2D([], [], color=colour, marker=shape, linestyle="", markersize=4, label=label)
+        for colour, shape, label in LOOK.values()
+    ]
+
+
+def _ring() -> plt.Line2D:
+    """A legend's entry for the main specification."""
+    look = {"color": MAIN, "marker": "o", "markerfacecolor": "none", "linestyle": "", "markersize": 6}
+    return plt.Line2D([], [], label="main specification", **look)
 
 
 def _matrix(axis: plt.Axes, places: pd.DataFrame, shares: pd.DataFrame) -> None:
@@ -204,7 +219,9 @@ def _moves(axis: plt.Axes, effects: pd.DataFrame, lines: List[tuple]) -> None:
         axis.set_xscale("symlog", linthresh=1)
         axis.set_xticks(_decades(reach)[::2])
     else:
-        axis.locator_params(axis="x", nbins=3)
+        tick = _round_down(0.7 * reach)
+        axis.set_xticks([-tick, 0, tick])
+        axis.set_xticklabels([f"−{tick:g}", "0", f"{tick:g}"])
     axis.set_xlim(-reach, reach)
     axis.axvline(0, color="#555555", linewidth=0.6)
     axis.tick_params(labelsize=6, length=2)
@@ -236,6 +253,10 @@ def overview_picture(tables: List[pd.DataFrame], rows: List[dict], note: str) ->
         line[0].set_ylabel(SHORT.get(claim, claim), fontsize=7)
     for task, axis in zip(tasks, axes[-1]):
         axis.set_xlabel(task_label(task), fontsize=8)
-    figure.tight_layout(h_pad=0.4, w_pad=0.6)
+    height = figure.get_size_inches()[1]
+    beneath, above = 0.5 / height, 1 - 0.2 / height
+    figure.subplots_adjust(left=0.13, right=0.99, bottom=beneath, top=above, hspace=0.3, wspace=0.2)
+    place = {"loc": "lower center", "bbox_to_anchor": (0.5, 0.0), "ncol": 4}
+    figure.legend(handles=[*_looks(), _ring()], fontsize=6.5, frameon=False, handletextpad=0.1, **place)
     show_note(figure, note)
     return figure

@@ -1,7 +1,7 @@
 """The specification curve in plain words, from its table claim by task: specification_curve_claims.csv."""
 
 from pathlib import Path
-from typing import Dict, List
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 import pandas as pd
 
@@ -34,45 +34,56 @@ def standing(row: dict) -> str:
     return "depends"
 
 
-def paragraph(rows: List[dict]) -> str:
-    """What holds whatever one chooses, and what hangs on a choice and on which; "" without rows."""
-    if not rows:
-        return ""
-    specifications, failed = (sum(row[name] for row in rows) for name in ("specifications", "failed"))
-    unjudged = specifications - sum(row["judged"] for row in rows)
-    counted = f"{len(rows)} combinations of claim and task, {specifications:,} specifications counted per claim"
-    said = [f"What the paper leaves open was varied: {counted}."]
-    if unjudged:
-        said.append(
-            f"{unjudged:,} of them could not be judged{f' ({failed:,} because runs failed)' if failed else ''}."
-        )
-    for name, lead in SENTENCES.items():
-        own = [row for row in rows if row["standing"] == name]
-        if own:
-            said.append(f"{lead} {'; '.join(_by_claim(own))}.")
-    return " ".join(said)
+class Words(NamedTuple):
+    """intro: what was varied, and how much of it could be judged; parts: (what they have in common, claims)."""
+
+    intro: str
+    parts: List[Tuple[str, List[str]]]
 
 
-SENTENCES = {
-    "holds": "Largely regardless of the choices:",
-    "depends": "It depends on the choices whether",
-    "opposite": "Mostly the opposite of the claim is found:",
-    "not seen": "Hardly any specification is significant:",
+LEADS = {
+    "holds": "Hold largely whatever one chooses:",
+    "depends": "Depend on the choices:",
+    "opposite": "Mostly the opposite is found:",
+    "not seen": "Hardly ever significant:",
     "not judged": "Too few runs to judge:",
+}
+WHY_NOT = {
+    "diverged": "too many runs diverged",
+    "too_few": "too few runs had a value",
+    "failed": "runs failed",
+    "not_built": "the network cannot be built",
 }
 
 
+def in_words(rows: List[dict]) -> Optional[Words]:
+    """What holds whatever one chooses, and what hangs on a choice and on which; None without rows."""
+    if not rows:
+        return None
+    parts = [(lead, _by_claim([row for row in rows if row["standing"] == name])) for name, lead in LEADS.items()]
+    return Words(_intro(rows), [(lead, claims) for lead, claims in parts if claims])
+
+
+def _intro(rows: List[dict]) -> str:
+    networks = {row["task_label"]: int(row["networks"]) for row in rows}
+    ways = ", ".join(f"{task} in {count} ways" for task, count in networks.items())
+    total, judged = (sum(int(row[name]) for row in rows) for name in ("specifications", "judged"))
+    said = f"What the paper leaves open was varied, each choice alone, then all at random. We trained {ways}."
+    said += f" {judged:,} of {total:,} comparisons of rules could be judged"
+    lost = {why: sum(int(row[name]) for row in rows) for name, why in WHY_NOT.items()}
+    reasons = [f"{why} ({count:,})" for why, count in lost.items() if count]
+    said += f"; in the others {', '.join(reasons)}." if reasons else "."
+    if all(row["standing"] != "holds" for row in rows):
+        said += " No finding holds whatever one chooses."
+    return said
+
+
 def _by_claim(rows: List[dict]) -> List[str]:
-    """One phrase per claim, with its tasks."""
+    """One line per claim, with its tasks."""
     claims: Dict[str, List[dict]] = {}
     for row in rows:
         claims.setdefault(row["says"], []).append(row)
-    return [f"{_lower(says)} ({'; '.join(_on_task(row) for row in own)})" for says, own in claims.items()]
-
-
-def _lower(says: str) -> str:
-    says = says.rstrip(".")
-    return says if says[:2].isalpha() and says[:2].isupper() else says[:1].lower() + says[1:]
+    return [f"{says} {'; '.join(_on_task(row) for row in own)}." for says, own in claims.items()]
 
 
 def _on_task(row: dict) -> str:
@@ -80,11 +91,7 @@ def _on_task(row: dict) -> str:
         return row["task_label"]
     said = f"{row['task_label']}: significant in {row['share_for']:.0%}"
     said += f", the other way in {row['share_against']:.0%}" if row["share_against"] else ""
-    if row["standing"] == "depends" and row["moved_by"]:
-        said += f", moved most by {row['moved_by'].replace('_', ' ')} = {row['moved_to']} ({_moved(row)})"
-    return said
-
-
-def _moved(row: dict) -> str:
     clear = row["moved_low"] > 0 or row["moved_high"] < 0
-    return f"{row['moved']:+.2g}" if clear else f"{row['moved']:+.2g}, interval includes 0"
+    if row["standing"] == "depends" and row["moved_by"] and clear:
+        said += f", depends most on {row['moved_by'].replace('_', ' ').replace('l2', 'L2')}"
+    return said

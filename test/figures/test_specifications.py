@@ -14,7 +14,7 @@ from figures.__main__ import main
 from figures.runs import RunsError, load
 from figures.specification_choices import choice_effects
 from figures.specification_panels import ordered
-from figures.specification_words import paragraph, standing
+from figures.specification_words import in_words, standing
 from figures.specifications import blocks, claims_of, points, table_of, values_of
 
 CHOICES = {"recurrent_gain": [1, 1.5], "l2": [0, 0.01], "self_connections": [False, True]}
@@ -194,37 +194,48 @@ def test_the_report_leads_from_words_to_table_to_pictures_and_has_no_claims_with
 
 
 @pytest.mark.slow
-def test_the_readme_gets_the_paragraph_between_its_markers(drawn, tmp_path):
+def test_the_readme_gets_the_words_between_its_markers(drawn, tmp_path):
     path = tmp_path / "README.md"
-    path.write_text(f"above\n{pages.SPECIFICATIONS_BEGIN}\nold\n{pages.SPECIFICATIONS_END}\nbelow\n")
+    path.write_text(f"above\n{pages.SPECIFICATIONS_BEGIN}\nlast year\n{pages.SPECIFICATIONS_END}\nbelow\n")
     assert main(["specifications", str(drawn), str(tmp_path)]) == 0
-    lines = path.read_text().splitlines()
-    assert (lines[0], lines[-1], len(lines)) == ("above", "below", 5) and "recurrent gain = 1.5" in lines[2]
+    text = path.read_text()
+    assert text.startswith("above\n") and text.endswith("below\n") and "last year" not in text
+    assert "depends most on recurrent gain" in text
 
 
-ROW = {"says": "BPTT wins.", "task_label": "T", "moved_by": "l2", "moved_to": "0.01", "specifications": 10, "failed": 0}
+ROW = {"says": "BPTT wins.", "task_label": "T", "moved_by": "l2", "moved_to": "0.01", "specifications": 10}
+ROW.update(networks=4, diverged=3, too_few=2, failed=0, not_built=0)
 ROW.update(share_claimed_sign=0.95, share_for=0.9, share_against=0.0, moved=-0.4, moved_low=-0.5, moved_high=-0.3)
 
 
 @pytest.mark.parametrize(
-    "changed, words",
+    "changed, lead, claim",
     [
-        ({}, "Largely regardless of the choices: BPTT wins (T: significant in 90%)"),
+        ({}, "Hold largely whatever one chooses:", "BPTT wins. T: significant in 90%."),
+        ({"share_for": 0.3}, "Depend on the choices:", "BPTT wins. T: significant in 30%, depends most on L2."),
+        ({"share_for": 0.3, "moved_high": 0.1}, "Depend on the choices:", "BPTT wins. T: significant in 30%."),
         (
-            {"share_for": 0.3},
-            "It depends on the choices whether BPTT wins (T: significant in 30%, moved most by l2 = 0.01",
+            {"share_claimed_sign": 0.0, "share_for": 0.0, "share_against": 0.9},
+            "Mostly the opposite is found:",
+            "BPTT wins. T: significant in 0%, the other way in 90%.",
         ),
-        ({"share_claimed_sign": 0.0, "share_for": 0.0, "share_against": 0.9}, "Mostly the opposite"),
         (
-            {"share_claimed_sign": 0.5, "share_for": 0.03, "share_against": 0.05},
-            "Hardly any specification is significant",
+            {"share_claimed_sign": 0.5, "share_for": 0.03},
+            "Hardly ever significant:",
+            "BPTT wins. T: significant in 3%.",
         ),
-        ({"judged": 0}, "10 of them could not be judged. Too few runs to judge: BPTT wins (T)."),
+        ({"judged": 0}, "Too few runs to judge:", "BPTT wins. T."),
     ],
 )
-def test_the_paragraph_says_what_holds_and_what_hangs_on_which_choice(changed, words):
-    row = {**ROW, "judged": 10, **changed}
-    assert words in paragraph([dict(row, standing=standing(row))])
+def test_the_words_say_what_holds_and_what_hangs_on_which_choice(changed, lead, claim):
+    row = {**ROW, "judged": 5, **changed}
+    words = in_words([dict(row, standing=standing(row))])
+    assert words.parts == [(lead, [claim])]
+    assert f"{row['judged']} of 10 comparisons of rules could be judged" in words.intro
+    assert (
+        "too many runs diverged (3), too few runs had a value (2)." in words.intro and "runs failed" not in words.intro
+    )
+    assert ("No finding holds" in words.intro) == (lead[:4] != "Hold")
 
 
 def test_a_level_that_nobody_knows_is_one_line(tmp_path):
