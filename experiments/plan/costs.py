@@ -13,13 +13,15 @@ from typing import Dict, List, Optional, Tuple
 from experiments.command_line import OneLineParser
 from experiments.evidence.files import write_json
 from experiments.evidence.packed import EVIDENCE, evidence_path
-from experiments.plan.config import Config, ConfigError, members
+from experiments.plan.config import Config, ConfigError, from_dict, members
 from experiments.plan.experiment_file import Plan, written_block
 from figures import figure_order
+from tasks import get_task
 
 COSTS = Path(__file__).resolve().parents[1] / "costs.json"
 ANY = "any"  # stands for a rule that has not been timed
 STARTUP = 10  # seconds of any job before its first iteration: imports, data, graph; measured on a 2.6 GHz Xeon
+EVALUATIONS = 0.25  # share of a run that its batch's size does not change; measured by bench on sequential MNIST
 
 
 def read_costs(path: Path = COSTS) -> dict:
@@ -34,10 +36,11 @@ def job_end(marker: Path) -> Tuple[int, int]:
 
 
 def collect(results: List[Path]) -> dict:
-    """{task: {rule: {"train": core-seconds per iteration of a run, measure: core-seconds per run}}}.
+    """{task: {rule: {"train": core-seconds per iteration of a run at the task's own batch size, measure: core-seconds
+    per run}}}.
 
     From the markers of finished jobs, without STARTUP. Medians over jobs, since some are held up; under ANY, over those
-    of all rules. Raises OSError.
+    of all rules. Raises OSError, ConfigError.
     """
     found = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     for folder in results:
@@ -46,15 +49,22 @@ def collect(results: List[Path]) -> dict:
             code, took = job_end(marker)
             if code != 0 or took == 0:  # 0: taken from evidence, not timed here
                 continue
-            config = json.loads((folder / "configs" / f"{run}.json").read_text())
+            config = from_dict(json.loads((folder / "configs" / f"{run}.json").read_text()))
             entries = json.loads((folder / "runs" / run / "summary.json").read_text())
-            units = len(entries) if measure else sum(entry["final"]["iteration"] for entry in entries)
-            for rule in (config["rule"], ANY):
-                found[config["task"]][rule][measure or "train"].append(max(0, took - STARTUP) / max(1, units))
+            iterations = sum(entry["final"]["iteration"] for entry in entries)
+            units = len(entries) if measure else iterations * _relative_cost(config)
+            for rule in (config.rule, ANY):
+                found[config.task][rule][measure or "train"].append(max(0, took - STARTUP) / max(1, units))
     return {
         task: {rule: {what: median(v) for what, v in costs.items()} for rule, costs in rules.items()}
         for task, rules in found.items()
     }
+
+
+def _relative_cost(config: Config) -> float:
+    """Of an iteration, to one at the task's own batch size."""
+    usual = get_task(config.task).batch_size
+    return 1.0 if usual is None else EVALUATIONS + (1 - EVALUATIONS) * config.batch_size / usual
 
 
 def job_seconds(config: Config, what: str, costs: dict) -> float:
@@ -63,7 +73,8 @@ def job_seconds(config: Config, what: str, costs: dict) -> float:
     each = rules.get(config.rule, {}).get(what, rules.get(ANY, {}).get(what))
     if each is None:
         return 0.0
-    return STARTUP + each * len(members(config)) * (config.iterations if what == "train" else 1)
+    units = config.iterations * _relative_cost(config) if what == "train" else 1
+    return STARTUP + each * len(members(config)) * units
 
 
 def seconds(config: Config, measures: List[str], costs: dict) -> float:

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from experiments.plan import costs
-from experiments.plan.config import ConfigError
+from experiments.plan.config import ConfigError, make_config
 from experiments.plan.experiment_file import read_plan
 from experiments.plan.framework import TENSORFLOW, results_name
 from experiments.workflow import reproduce
@@ -328,6 +328,14 @@ def test_a_new_file_is_a_figure_that_the_workflow_draws_and_the_report_shows(und
     assert len((drawn / "loss_at_end.csv").read_text().splitlines()) == 1 + 4
     page = (results_of(folder) / "report.html").read_text()
     assert "How well each run has learnt" in page and page.count("data:image/png;base64,") == 3
+
+
+def test_a_larger_batch_costs_more_but_for_its_evaluations():
+    timed = {"seq_mnist": {"bptt": {"train": 0.01, "spectrum": 3.0}}}
+    at = {size: make_config("seq_mnist", "bptt", [0], [0.01], batch_size=size) for size in (256, 1024)}
+    usual, large = (costs.job_seconds(at[size], "train", timed) - costs.STARTUP for size in (256, 1024))
+    assert usual == pytest.approx(10000 * 0.01) and large == pytest.approx(usual * (0.25 + 0.75 * 4))
+    assert len({costs.job_seconds(config, "spectrum", timed) for config in at.values()}) == 1
 
 
 def test_a_plan_can_be_costed_from_what_was_timed(undisturbed, tmp_path):
