@@ -17,6 +17,7 @@ from figures.specifications import NOT_JUDGED, as_claimed
 
 PREFIX = "choice: "
 COLUMNS = ["claim", "task", "choice", "level", "main", "n", "difference", "low", "high"]
+DECIMALS = 12  # least squares leaves 1e-16 where effects are equal, which is no difference
 NUMBERS = ("share_claimed_sign", "share_for", "share_against", "median_effect")
 
 
@@ -57,7 +58,8 @@ def _differences(judged: pd.DataFrame, design: np.ndarray) -> np.ndarray:
         clustered = model.fit(cov_type="cluster", cov_kwds={"groups": clusters}, use_t=True)
         with np.errstate(invalid="ignore"):
             interval = np.where(spread[:, np.newaxis], clustered.conf_int(0.05), interval)
-    return np.where(told[1:, np.newaxis], np.column_stack([found.params, interval])[1:], nothing)
+    exact = np.round(np.column_stack([found.params, interval]), DECIMALS)[1:]
+    return np.where(told[1:, np.newaxis], exact, nothing)
 
 
 def _from_their_own(
@@ -87,8 +89,10 @@ def summary(table: pd.DataFrame, moved: pd.DataFrame, says: str, effect_name: st
 
 
 def _largest(moved: pd.DataFrame) -> dict:
-    """The level that moves the effect most: of those whose interval is clear of 0, or of all if there are none."""
+    """The level that moves the effect most: of those whose interval is clear of 0, or of all if there are none; empty
+    where none moves it."""
     known = moved.dropna(subset=["difference"])
+    known = known[known.difference != 0]
     clear = known[(known.low > 0) | (known.high < 0)]
     among = clear if len(clear) else known
     if among.empty:

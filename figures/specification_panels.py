@@ -214,7 +214,8 @@ def _moves(axis: plt.Axes, effects: pd.DataFrame, lines: List[tuple]) -> None:
         axis.plot([one.low, one.high], [y, y], color=colour, linewidth=1)
         axis.plot(one.difference, y, shape, color=colour, markersize=3.5, markeredgewidth=0)
     ends = known[["low", "high", "difference"]].values
-    reach = 1.1 * np.nanmax(np.abs(ends)) if np.isfinite(ends).any() else 1.0
+    largest = np.nanmax(np.abs(ends)) if np.isfinite(ends).any() else 0.0
+    reach = 1.1 * (largest or 1.0)  # 1 where nothing moves the effect
     if reach > WIDE:
         axis.set_xscale("symlog", linthresh=1)
         axis.set_xticks(_decades(reach)[::2])

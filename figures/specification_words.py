@@ -66,9 +66,9 @@ def in_words(rows: List[dict]) -> Optional[Words]:
 
 def _intro(rows: List[dict]) -> str:
     networks = {row["task_label"]: int(row["networks"]) for row in rows}
-    ways = ", ".join(f"{task} in {count} ways" for task, count in networks.items())
+    ways = "; ".join(f"{task}, {count}" for task, count in networks.items())
     total, judged = (sum(int(row[name]) for row in rows) for name in ("specifications", "judged"))
-    said = f"What the paper leaves open was varied, each choice alone, then all at random. We trained {ways}."
+    said = f"What the paper leaves open was varied, each choice alone or several together. Ways to train: {ways}."
     said += f" {judged:,} of {total:,} comparisons of rules could be judged"
     lost = {why: sum(int(row[name]) for row in rows) for name, why in WHY_NOT.items()}
     reasons = [f"{why} ({count:,})" for why, count in lost.items() if count]

@@ -12,7 +12,8 @@ from synthetic_specifications import specified
 from figures import pages, specification_curve
 from figures.__main__ import main
 from figures.runs import RunsError, load
-from figures.specification_choices import choice_effects
+from figures.specification_choices import choice_effects, summary
+from figures.specification_null import Chance
 from figures.specification_panels import ordered
 from figures.specification_words import in_words, standing
 from figures.specifications import blocks, claims_of, points, table_of, values_of
@@ -155,6 +156,16 @@ def test_a_level_that_nothing_tells_apart_has_no_difference():
     table = pd.DataFrame({"choice: a": list("mnm"), "choice: b": list("pqp"), "effect": [0.1, 0.3, 0.2]})
     table = table.assign(claim="c", task="t", specification=list("uvw"), main=[True, False, False], low=0.0, high=0.0)
     assert choice_effects(table).difference.isna().all()
+
+
+def test_where_all_effects_are_equal_no_choice_moves_them():
+    levels = [("m", "p", "x"), ("n", "p", "x"), ("m", "q", "x"), ("m", "p", "y")]
+    table = pd.DataFrame(levels, columns=["choice: a", "choice: b", "choice: c"]).assign(effect=1.0, low=1.0, high=1.0)
+    table = table.assign(claim="c", task="t", specification=list("uvwx"), main=[True, False, False, False])
+    table = table.assign(status="for", band_low=np.nan, band_high=np.nan)
+    found = choice_effects(table)
+    assert len(found) == 3 and (found[["difference", "low", "high"]] == 0).all(axis=None)
+    assert summary(table, found, "", "", Chance(0.0, 1.0, 1.0))["moved_by"] == ""
 
 
 @pytest.fixture(scope="module")
