@@ -16,6 +16,8 @@ from matplotlib.transforms import ScaledTranslation  # noqa: E402
 
 from figures.labels import TASKS, rule_label, task_label, truncated_steps  # noqa: E402
 
+plt.rcParams["figure.max_open_warning"] = 0  # a module may draw many pictures before `save` closes them
+
 # Okabe and Ito (2008)
 COLOURS = {
     "bptt": "#000000",
