@@ -50,3 +50,8 @@ def title(name: str) -> str:
         if name.startswith(prefix) and name[len(prefix) :].isdigit():
             return f"{prefix.capitalize()} {name[len(prefix) :]}"
     return name.replace("_", " ").capitalize().replace("hessian", "Hessian")
+
+
+def choice_label(name: str) -> str:
+    """A choice that the paper leaves open, as a person would write it."""
+    return name.replace("_", " ").replace("l2", "L2")

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from figures.labels import task_label
+from figures.labels import choice_label, task_label
 from figures.specification_choices import PREFIX, shares_by_level
 from figures.specifications import JUDGED, NOT_JUDGED
 from figures.style import empty, show_note
@@ -155,7 +155,9 @@ def _matrix(axis: plt.Axes, places: pd.DataFrame, shares: pd.DataFrame) -> None:
     for line in shares.itertuples():
         if line.choice != before:
             y, before = y + (0.5 if before else 0), line.choice
-            axis.text(-0.38, y, _plain(line.choice), fontsize=6.5, va="center", transform=axis.get_yaxis_transform())
+            axis.text(
+                -0.38, y, choice_label(line.choice), fontsize=6.5, va="center", transform=axis.get_yaxis_transform()
+            )
         own = places[places[PREFIX + line.choice] == line.level]
         for status, colour in look.items():
             x = own.x[own.status == status]
@@ -170,10 +172,6 @@ def _matrix(axis: plt.Axes, places: pd.DataFrame, shares: pd.DataFrame) -> None:
         y += 1
     axis.set_ylim(y - 0.4, -0.6)
     axis.axis("off")
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", " ").replace("l2", "L2")
 
 
 def _level(name: str) -> str:
@@ -195,7 +193,7 @@ def choices_picture(own: List[Tuple[pd.DataFrame, dict]], task: str, note: str) 
     for axis, (effects, row) in zip(axes[0], own):
         _moves(axis, effects, lines)
         axis.set_title(SHORT.get(row["claim"], row["claim"]), fontsize=6.5)
-    labels = [f"{_plain(choice)}: {_level(level)}" for choice, level in lines]
+    labels = [f"{choice_label(choice)}: {_level(level)}" for choice, level in lines]
     axes[0][0].set_yticks(range(len(lines)))
     axes[0][0].set_yticklabels(labels, fontsize=6.5)
     axes[0][0].set_ylim(len(lines) - 0.5, -0.5)

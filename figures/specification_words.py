@@ -5,7 +5,7 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 
 import pandas as pd
 
-from figures.labels import task_label
+from figures.labels import choice_label, task_label
 
 FIGURE = "specification_curve"
 TABLE = f"{FIGURE}_claims.csv"
@@ -93,5 +93,5 @@ def _on_task(row: dict) -> str:
     said += f", the other way in {row['share_against']:.0%}" if row["share_against"] else ""
     clear = row["moved_low"] > 0 or row["moved_high"] < 0
     if row["standing"] == "depends" and row["moved_by"] and clear:
-        said += f", depends most on {row['moved_by'].replace('_', ' ').replace('l2', 'L2')}"
+        said += f", depends most on {choice_label(row['moved_by'])}"
     return said

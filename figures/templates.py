@@ -6,6 +6,7 @@ import jinja2
 import pandas as pd
 
 from figures import answers
+from figures.labels import choice_label
 
 HERE = Path(__file__).parent
 
@@ -21,7 +22,12 @@ def environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
     )
     found.filters.update(
-        number=number, slug=slug, percent=percent, sentence=answers.sentence, capitalize_first=capitalize_first
+        choice_label=choice_label,
+        number=number,
+        slug=slug,
+        percent=percent,
+        sentence=answers.sentence,
+        capitalize_first=capitalize_first,
     )
     return found
 
