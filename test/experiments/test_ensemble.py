@@ -47,17 +47,25 @@ def ensemble():
         yield found
 
 
+def seconds_of(ensemble, batch):
+    begun = time.process_time()
+    ensemble.curvature(batch, [0])
+    return time.process_time() - begun
+
+
 @pytest.mark.slow
 def test_evaluating_builds_nothing_and_keeps_memory_and_speed(ensemble):
     batch = examples(32)
-    seconds, memory = [], []  # of this process: others on the machine do not count
+    memory = []
     for _ in range(100):
-        begun = time.process_time()
         ensemble.curvature(batch, [0])
-        seconds.append(time.process_time() - begun)
         memory.append(int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize())
     assert memory[-1] - memory[4] < 4 * 2**20
-    assert np.median(seconds[50:]) < 1.3 * np.median(seconds[1:10])
+    with built("seq_mnist", "bptt", [0], [1e-2], batch_size=16) as (fresh, _):
+        # in turns, for what else runs on the machine slows both alike; the first call of all is slower
+        pairs = np.array([(seconds_of(ensemble, batch), seconds_of(fresh, batch)) for _ in range(31)])[1:]
+    used, new = np.median(pairs, axis=0)
+    assert used < 1.3 * new
     with pytest.raises(RuntimeError, match="finalized"), ensemble._graph.as_default():
         tf.constant(0)
 
