@@ -16,6 +16,28 @@ TASKS = {
     "delayed_match": "Delayed match to sample",
 }
 
+# claims that published.json words by the one before them, as they read by themselves
+STANDALONE = {
+    "gap_follows_curvature_within": "Within each rule, too, gap and leading eigenvalue correlate.",
+    "spectra_converged": "The iterations for the top 200 eigenvalues converged to eigenvectors.",
+    "spectrum_steeper_100": "The three-factor rule's top 100 eigenvalues decay more steeply than BPTT's.",
+    "spectrum_steeper_50": "The three-factor rule's top 50 eigenvalues decay more steeply than BPTT's.",
+    "spectrum_steeper_fixed_xmin": (
+        "The three-factor rule's top 200 eigenvalues decay more steeply than BPTT's, with xmin fixed at the smallest."
+    ),
+    "spectrum_steeper_slope": (
+        "The three-factor rule's top 200 eigenvalues decay more steeply than BPTT's, by log against log rank."
+    ),
+    "error_not_aligned_10": "The error is less aligned with the top 10 eigenvectors than the gradient is.",
+    "error_not_aligned_20": "The error is less aligned with the top 20 eigenvectors than the gradient is.",
+    "within_bptt_and_learning_rates": (
+        "Within BPTT, at any one learning rate, too, gap and leading eigenvalue correlate."
+    ),
+    "within_three_factor_and_learning_rates": (
+        "Within the three-factor rule, at any one learning rate, too, gap and leading eigenvalue correlate."
+    ),
+}
+
 
 def truncated_steps(rule: str) -> int:
     """X of `truncated_bptt(X)`; 0 for any other rule."""
@@ -55,3 +77,8 @@ def title(name: str) -> str:
 def choice_label(name: str) -> str:
     """A choice that the paper leaves open, as a person would write it."""
     return name.replace("_", " ").replace("l2", "L2")
+
+
+def claim_text(name: str, says: str) -> str:
+    """A claim as it reads by itself. says: its words in published.json, which may lean on the claim before it."""
+    return STANDALONE.get(name, says).replace("+-", "±")

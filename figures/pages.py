@@ -9,14 +9,18 @@ import os
 from pathlib import Path
 from typing import Callable, Dict, List, Optional
 
+import pandas as pd
+
 from figures import answers
-from figures.labels import title
+from figures.effect_words import PLACES
+from figures.labels import rule_label, task_label, title
 from figures.runs import RunsError
 from figures.specification_words import FEW, MOST, NEARLY_ALL, TABLE, in_words, read_claims
 from figures.templates import environment
 
 LEADING = ("gap_larger", "curvature_higher", "step_length_explains")  # the paper's argument in three claims
 PICTURE = "figures/figure3.png"
+RATES = "same_learning_rate.csv"
 BEGIN, END = "<!-- findings: made by `python -m figures readme` -->", "<!-- end of findings -->"
 SPECIFICATIONS_BEGIN = "<!-- specifications: made by `python -m figures specifications` -->"
 SPECIFICATIONS_END = "<!-- end of specifications -->"
@@ -80,6 +84,8 @@ def _rendered(template: str, results: Path, output: Path) -> str:
             tasks=answers.tasks_of(rows),
             signs=answers.SIGNS,
             tally=answers.tally(found, rule),
+            numbers=answers.NUMBERS,
+            rates=_rates(results / "figures" / RATES),
             headlines=answers.headlines(found),
             leading=[by_name[name] for name in LEADING if name in by_name],
             figures={claim.figure: title(claim.figure) for claim in found},
@@ -90,8 +96,19 @@ def _rendered(template: str, results: Path, output: Path) -> str:
     )
 
 
+def _rates(path: Path) -> List[tuple]:
+    """(task, rule, {side: its row}) of that figure's table; none without the file."""
+    if not path.is_file():
+        return []
+    table = pd.read_csv(str(path), float_precision="round_trip")
+    return [
+        (task_label(task), rule_label(rule), {row["side"]: row for row in own.to_dict("records")})
+        for (task, rule), own in table.groupby(["task", "rule"], sort=False)
+    ]
+
+
 def smallest_group(cell: answers.Cell) -> Optional[int]:
     """Runs in the smallest group of the comparison whose number the cell shows; None if it has none."""
-    sizes = [cell.shown.get(f"n_{place}") for place in answers.PLACES]
+    sizes = [cell.shown.get(f"n_{place}") for place in PLACES]
     known = [int(size) for size in sizes if size is not None]
     return min(known) if known and min(known) else None

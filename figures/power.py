@@ -7,7 +7,7 @@ Fisher's z (Fieller, Hartley, Pearson 1957, Biometrika 44, 470), and the sd of t
 from typing import Callable, Dict, Optional, Sequence
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 POWER = 0.8
 MIN_RUNS = 4  # below this none of the approximations says anything
@@ -27,6 +27,12 @@ def detectable(kind: str, sizes: Sequence[int], paired: bool, alpha: float) -> O
     if kind == "correlates":
         return float(np.tanh(reach))
     return float(min(reach, 1.0) if rank_test else reach)
+
+
+def smallest_p(sizes: Sequence[int], paired: bool) -> float:
+    """The two-sided p of the rank test, exact and without ties, when the groups separate completely."""
+    orders = 2 ** sizes[0] if paired else special.comb(sum(sizes[:2]), sizes[0], exact=True)
+    return 2 / orders
 
 
 def runs_needed(seen: float, detectable_now: float, smallest_group: int) -> Optional[int]:

@@ -41,6 +41,7 @@ def page(results: Results, output: Path) -> str:
             claims=claims,
             main_text=answers.headlines(claims),
             tally=answers.tally(claims, rule),
+            numbers=answers.NUMBERS,
             sections=shown,
             tasks=answers.tasks_of(rows),
             signs=answers.SIGNS,

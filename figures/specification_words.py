@@ -5,11 +5,12 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 
 import pandas as pd
 
-from figures.labels import choice_label, task_label
+from figures.labels import choice_label, claim_text, task_label
 
 FIGURE = "specification_curve"
 TABLE = f"{FIGURE}_claims.csv"
 NEARLY_ALL, MOST, FEW = 0.9, 0.5, 0.1
+EQUALITY = "step_length_explains"  # the claim that says that two groups are similar
 
 
 def read_claims(path: Path) -> List[dict]:
@@ -18,7 +19,12 @@ def read_claims(path: Path) -> List[dict]:
         return []
     table = pd.read_csv(str(path), keep_default_na=False, na_values=[""], float_precision="round_trip")
     table = table.fillna({"moved_by": "", "moved_to": ""})
-    return [dict(row, task_label=task_label(row["task"]), standing=standing(row)) for row in table.to_dict("records")]
+    return [
+        dict(
+            row, says=claim_text(row["claim"], row["says"]), task_label=task_label(row["task"]), standing=standing(row)
+        )
+        for row in table.to_dict("records")
+    ]
 
 
 def standing(row: dict) -> str:
@@ -65,11 +71,13 @@ def in_words(rows: List[dict]) -> Optional[Words]:
 
 
 def _intro(rows: List[dict]) -> str:
-    networks = {row["task_label"]: int(row["networks"]) for row in rows}
+    networks: Dict[str, int] = {}
+    for row in rows:
+        networks[row["task_label"]] = max(networks.get(row["task_label"], 0), int(row["networks"]))
     ways = "; ".join(f"{task}, {count}" for task, count in networks.items())
     total, judged = (sum(int(row[name]) for row in rows) for name in ("specifications", "judged"))
-    said = f"What the paper leaves open was varied, each choice alone or several together. Ways to train: {ways}."
-    said += f" {judged:,} of {total:,} comparisons of rules could be judged"
+    said = f"What the paper leaves open was varied. Ways to train, at most, for one claim: {ways}."
+    said += f" {judged:,} of {total:,} comparisons and correlations could be judged"
     lost = {why: sum(int(row[name]) for row in rows) for name, why in WHY_NOT.items()}
     reasons = [f"{why} ({count:,})" for why, count in lost.items() if count]
     said += f"; in the others {', '.join(reasons)}." if reasons else "."
@@ -89,8 +97,9 @@ def _by_claim(rows: List[dict]) -> List[str]:
 def _on_task(row: dict) -> str:
     if not row["judged"]:
         return row["task_label"]
-    said = f"{row['task_label']}: significant in {row['share_for']:.0%}"
-    said += f", the other way in {row['share_against']:.0%}" if row["share_against"] else ""
+    against = "outside the margin" if row["claim"] == EQUALITY else "the other way"
+    said = f"{row['task_label']}: significant in {row['share_for']:.0%} of {int(row['judged'])}"
+    said += f", {against} in {row['share_against']:.0%}" if row["share_against"] else ""
     clear = row["moved_low"] > 0 or row["moved_high"] < 0
     if row["standing"] == "depends" and row["moved_by"] and clear:
         said += f", depends most on {choice_label(row['moved_by'])}"

@@ -8,7 +8,19 @@ from PIL import Image
 from scipy import stats
 from synthetic import ResultsFolder, complete, ends, measure
 
-from figures import bounds, curves, figure2, figure3, figure5, figure7, known_figures, labels, style, table1
+from figures import (
+    bounds,
+    curves,
+    figure2,
+    figure3,
+    figure5,
+    figure7,
+    known_figures,
+    labels,
+    same_learning_rate,
+    style,
+    table1,
+)
 from figures.__main__ import main
 from figures.runs import load
 
@@ -206,3 +218,27 @@ def test_a_task_and_a_rule_of_the_users_own_have_their_column_and_line(tmp_path)
     picture, tables = figure3.draw(load(folder.save()))
     assert [axis.get_title() for axis in picture.axes][-1] == "my_task"
     assert picture.axes[-1].lines[0].get_label() == "my_rule (n = 3)" and set(tables[""].group) == {"my_rule"}
+
+
+def test_a_rule_stands_beside_bptt_at_its_own_rate_and_at_the_rules(tmp_path):
+    """Runs that the grid shares with the main ones count once; at BPTT's own learning rate there is no third side."""
+    folder = ResultsFolder(tmp_path / "r")
+    folder.run("b", "seq_mnist", "bptt", ends("b", 2, eigenvalue=10.0, eigenvalue_sd=0))
+    grid = [{**end, "eigenvalue": value} for end, value in zip(ends("g", 4), (10.0, 30.0, 10.0, 30.0))]
+    folder.run("g", "seq_mnist", "bptt", grid, rates=(0.01, 0.001))
+    folder.run("t", "seq_mnist", "three_factor", ends("t", 2, eigenvalue=50.0, eigenvalue_sd=0))
+    slow = [dict(end, eigenvalue=value) for end, value in zip(ends("r", 3), (10.0, 1000.0, 1e9))]
+    folder.run("r", "seq_mnist", "rflo", slow, rates=(0.001,), diverged=(2,))
+    folder.group("main", "b", "t", "r")
+    folder.group("learning_rates", "g")
+    picture, tables = same_learning_rate.draw(load(folder.save()))
+    style.plt.close(picture)
+    found = {(row.rule, row.side): (row.n, row.learning_rate, row.eigenvalue) for row in tables[""].itertuples()}
+    bptt = (2, 0.01, pytest.approx(10))
+    assert found == {
+        ("three_factor", "rule"): (2, 0.01, pytest.approx(50)),
+        ("three_factor", "bptt_own_rate"): bptt,
+        ("rflo", "rule"): (2, 0.001, pytest.approx(100)),
+        ("rflo", "bptt_same_rate"): (2, 0.001, pytest.approx(30)),
+        ("rflo", "bptt_own_rate"): bptt,
+    }

@@ -9,7 +9,9 @@ from scipy import stats
 
 from figures import answers, pages
 from figures.__main__ import main
-from figures.power import detectable, runs_needed
+from figures.effect_words import size_text
+from figures.power import detectable, runs_needed, smallest_p
+from figures.statistics import paired_p, rank_sum_p
 
 HOME = Path(__file__).resolve().parents[2]
 FULL = HOME / "results" / "full"
@@ -18,7 +20,16 @@ FULL = HOME / "results" / "full"
 def row(claim, task, verdict, **others):
     """A row of verdicts.json."""
     common = {"claim": claim, "figure": "figure2", "family": claim, "place": "Results", "says": f"{claim} says so."}
-    common.update(read_as="", task=task, task_label=task, groups="A / B", kind="greater", effect_name="effect", test="")
+    common.update(
+        measure="gap",
+        read_as="",
+        task=task,
+        task_label=task,
+        groups="A / B",
+        kind="greater",
+        effect_name="effect",
+        test="",
+    )
     common.update(verdict=verdict, reason="a reason", comparable_training="", detail="", survivors="", matched="")
     common.update(effect=0.5, low=0.1, high=0.9, p=0.01, p_corrected=0.02, negligible=0.1)
     common.update(n_first=30, n_second=20, mean_first=2.0, mean_second=1.0)
@@ -42,7 +53,13 @@ def test_a_claims_standing_is_what_its_tasks_and_comparisons_agree_on(tmp_path):
     }
     rows = [row(name, f"task{k}", verdict) for name, found in verdicts.items() for k, verdict in enumerate(found)]
     found = {claim.name: claim.standing for claim in judged(tmp_path, rows)}
-    expected = {"all": "holds", "some": "in part", "none": "does not hold", "unsure": "open", "one": "holds"}
+    expected = {
+        "all": "holds",
+        "some": "in part",
+        "none": "does not hold",
+        "unsure": "does not hold in part",
+        "one": "holds",
+    }
     assert found == {**expected, "empty": "no runs"}
 
 
@@ -61,6 +78,34 @@ def test_while_runs_are_missing_the_tally_says_so(tmp_path):
     assert "Interim" not in answers.tally(found, {"ensembles": {"finished": 9, "planned": 9}})
 
 
+def test_the_tally_says_what_was_tested_on_one_task_and_what_was_refuted_anywhere(tmp_path):
+    rows = [row("a", "one", "reproduced"), row("b", "one", "reproduced"), row("b", "two", "not reproduced")]
+    said = answers.tally(judged(tmp_path, rows), {})
+    assert "1 of those that hold were tested on one task only" in said
+    assert "1 of all have a comparison that does not hold" in said
+
+
+def test_a_cell_of_several_comparisons_says_whose_number_it_shows(tmp_path):
+    rows = [row("c", "one", "inconclusive"), row("c", "one", "reproduced", groups="C / B", mean_first=3.0)]
+    (claim,) = judged(tmp_path, rows)
+    assert answers.sentence(claim) == "holds in part on one (×\u00a03, C)"
+
+
+@pytest.mark.parametrize(
+    "others, said",
+    [
+        ({"mean_first": 5e9}, ">\u00a0×\u00a01,000"),
+        ({"mean_first": 5e-9}, "<\u00a0×\u00a00.001"),
+        ({"kind": "compatible", "mean_first": 0.16, "published": 0.5}, "0.16, published 0.5"),
+        ({"kind": "within", "measure": "capped", "effect_name": "share of seeds", "effect": 0.31}, "31% at their cap"),
+        ({"kind": "reported", "measure": "hours", "mean_first": 0.05, "mean_second": None}, "3\u00a0min"),
+        ({"kind": "reported", "measure": "share_beyond_bound", "mean_first": 0.07, "mean_second": None}, "7%"),
+    ],
+)
+def test_numbers_have_their_unit_and_say_no_more_than_they_mean(others, said):
+    assert size_text(row("c", "one", "reproduced", **others)) == said
+
+
 def test_a_sentence_says_where_a_claim_holds_and_how_large_it_is(tmp_path):
     rows = [row("c", "one", "reproduced"), row("c", "two", "not reproduced", mean_first=-0.1, mean_second=0.2)]
     (claim,) = judged(tmp_path, rows)
@@ -73,7 +118,28 @@ def test_an_open_claim_says_what_its_runs_could_have_seen(tmp_path):
     assert (
         "observed: effect 0.2 [0.1, 0.9]" in why and "30 and 30 runs would detect 0.42 or more with 80 % power" in why
     )
-    assert "would take about 140 runs per group" in why
+    assert "would need about 140 runs per group" in why
+
+
+@pytest.mark.parametrize(
+    "first, second, said",
+    [(5, 5, "only nearly complete separation"), (4, 4, "no outcome of 4 and 4 runs is significant")],
+)
+def test_few_runs_are_said_to_find_nothing_only_where_no_outcome_is_significant(first, second, said, tmp_path):
+    """Of three rows: 2 / C(10, 5) < 0.05 / 3 < 2 / C(8, 4)."""
+    groups = ("A / B", "C / B", "D / B")
+    rows = [
+        row("c", "one", "inconclusive", groups=name, p_corrected=0.3, n_first=first, n_second=second) for name in groups
+    ]
+    (claim,) = judged(tmp_path, rows)
+    assert said in claim.cells["one"].rows[0]["why"] and "corrected over 3 rows" in claim.cells["one"].rows[0]["why"]
+
+
+@pytest.mark.parametrize("first, second", [(3, 3), (4, 5), (5, 5)])
+def test_no_outcome_has_a_smaller_p_than_complete_separation(first, second):
+    values = np.arange(float(first + second))
+    assert smallest_p([first, second], False) == pytest.approx(rank_sum_p(values[:first], values[first:]))
+    assert smallest_p([first], True) == pytest.approx(paired_p(values[1 : first + 1]))
 
 
 def test_power_is_that_of_simulated_experiments():
@@ -95,9 +161,9 @@ def test_the_findings_in_the_readmes_are_those_of_the_verdicts(tmp_path):
         output.mkdir(parents=True, exist_ok=True)
         shutil.copy(str(written), str(output / "README.md"))
     shutil.copy(str(FULL / "verdicts.json"), str(tmp_path / "results" / "full"))
-    if (FULL / pages.PICTURE).is_file():
-        (tmp_path / "results" / "full" / "figures").mkdir()
-        shutil.copy(str(FULL / pages.PICTURE), str(tmp_path / "results" / "full" / pages.PICTURE))
+    (tmp_path / "results" / "full" / "figures").mkdir()
+    for name in (pages.PICTURE, f"figures/{pages.RATES}"):
+        shutil.copy(str(FULL / name), str(tmp_path / "results" / "full" / name))
     for name, output in (("readme", tmp_path), ("findings", tmp_path / "results" / "full")):
         assert main([name, str(tmp_path / "results" / "full"), str(output)]) == 0
     assert (tmp_path / "README.md").read_text() == (HOME / "README.md").read_text()

@@ -214,7 +214,14 @@ def test_the_readme_gets_the_words_between_its_markers(drawn, tmp_path):
     assert "depends most on recurrent gain" in text
 
 
-ROW = {"says": "BPTT wins.", "task_label": "T", "moved_by": "l2", "moved_to": "0.01", "specifications": 10}
+ROW = {
+    "claim": "c",
+    "says": "BPTT wins.",
+    "task_label": "T",
+    "moved_by": "l2",
+    "moved_to": "0.01",
+    "specifications": 10,
+}
 ROW.update(networks=4, diverged=3, too_few=2, failed=0, not_built=0)
 ROW.update(share_claimed_sign=0.95, share_for=0.9, share_against=0.0, moved=-0.4, moved_low=-0.5, moved_high=-0.3)
 
@@ -222,18 +229,23 @@ ROW.update(share_claimed_sign=0.95, share_for=0.9, share_against=0.0, moved=-0.4
 @pytest.mark.parametrize(
     "changed, lead, claim",
     [
-        ({}, "Hold largely whatever one chooses:", "BPTT wins. T: significant in 90%."),
-        ({"share_for": 0.3}, "Depend on the choices:", "BPTT wins. T: significant in 30%, depends most on L2."),
-        ({"share_for": 0.3, "moved_high": 0.1}, "Depend on the choices:", "BPTT wins. T: significant in 30%."),
+        ({}, "Hold largely whatever one chooses:", "BPTT wins. T: significant in 90% of 5."),
+        ({"share_for": 0.3}, "Depend on the choices:", "BPTT wins. T: significant in 30% of 5, depends most on L2."),
+        ({"share_for": 0.3, "moved_high": 0.1}, "Depend on the choices:", "BPTT wins. T: significant in 30% of 5."),
         (
             {"share_claimed_sign": 0.0, "share_for": 0.0, "share_against": 0.9},
             "Mostly the opposite is found:",
-            "BPTT wins. T: significant in 0%, the other way in 90%.",
+            "BPTT wins. T: significant in 0% of 5, the other way in 90%.",
         ),
         (
             {"share_claimed_sign": 0.5, "share_for": 0.03},
             "Hardly ever significant:",
-            "BPTT wins. T: significant in 3%.",
+            "BPTT wins. T: significant in 3% of 5.",
+        ),
+        (
+            {"claim": "step_length_explains", "share_claimed_sign": 0.5, "share_for": 0.3, "share_against": 0.4},
+            "Depend on the choices:",
+            "BPTT wins. T: significant in 30% of 5, outside the margin in 40%, depends most on L2.",
         ),
         ({"judged": 0}, "Too few runs to judge:", "BPTT wins. T."),
     ],
@@ -242,7 +254,7 @@ def test_the_words_say_what_holds_and_what_hangs_on_which_choice(changed, lead, 
     row = {**ROW, "judged": 5, **changed}
     words = in_words([dict(row, standing=standing(row))])
     assert words.parts == [(lead, [claim])]
-    assert f"{row['judged']} of 10 comparisons of rules could be judged" in words.intro
+    assert f"{row['judged']} of 10 comparisons and correlations could be judged" in words.intro
     assert (
         "too many runs diverged (3), too few runs had a value (2)." in words.intro and "runs failed" not in words.intro
     )
