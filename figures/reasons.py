@@ -3,6 +3,7 @@
 from typing import List
 
 from figures.effect_words import PLACES, effect_name, effect_text
+from figures.measures import WORST
 from figures.power import detectable, runs_needed, smallest_p
 
 SIGNIFICANT = 0.05
@@ -36,13 +37,13 @@ def _reason(row: dict, family: int) -> str:
 
 def _at_cap(row: dict) -> str:
     """What is added where runs ended at their cap, so that longer ones might have said something else."""
-    capped, n = (sum(row.get(f"{name}_{place}") or 0 for place in PLACES) for name in ("capped", "n"))
+    places = PLACES[:1] if _is_paired(row) else PLACES  # two measures of the same runs
+    capped, n = (sum(row.get(f"{name}_{place}") or 0 for place in places) for name in ("capped", "n"))
     return f"; {capped:.0f} of {n:.0f} runs reached their iteration cap" if capped else ""
 
 
 def _what_could_be_seen(row: dict, family: int) -> List[str]:
-    sizes = [int(row[f"n_{place}"]) for place in PLACES if row.get(f"n_{place}") is not None]
-    paired = row["test"].startswith("Wilcoxon")
+    paired, sizes = _is_paired(row), _sizes(row)
     level = SIGNIFICANT / family
     smallest = detectable(row["kind"], sizes, paired, level)
     if smallest is None:
@@ -59,6 +60,17 @@ def _what_could_be_seen(row: dict, family: int) -> List[str]:
         each = "" if paired else " per group"
         said.append(f"this test would need about {_round_up(needed)} runs{each} for the effect observed")
     return said
+
+
+def _is_paired(row: dict) -> bool:
+    return row["test"].startswith("Wilcoxon")
+
+
+def _sizes(row: dict) -> List[int]:
+    """How many runs of each group are tested; a rank test ranks those that diverged, too, where there is a worst."""
+    names = ["n", "diverged"] if row["kind"] in ("greater", "smaller") and row["measure"] in WORST else ["n"]
+    places = [place for place in PLACES if row.get(f"n_{place}") is not None]
+    return [sum(int(row.get(f"{name}_{place}") or 0) for name in names) for place in places]
 
 
 def _listed(sizes: List[int]) -> str:
