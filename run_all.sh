@@ -13,10 +13,15 @@
 # Where TensorFlow 1.14 cannot run, or with BIOLHESS_TENSORFLOW=2, it is Python 3.10 to 3.13 ($PYTHON_TF2) with
 # requirements-tf2.txt in .venv-tf2/. Such results are kept apart, in results/quick-tf2/ and the like.
 set -euo pipefail
-case ${1:-} in # an experiment file's path begins where we were called
-  /*) ;;
-  *.yaml | *.yml) set -- "${PWD%/}/$1" "${@:2}" ;;
-esac
+words=()
+for word in "$@"; do # an experiment file's path begins where we were called
+  case $word in
+    /*) ;;
+    *.yaml | *.yml) [[ " ${words[*]-} " == *" -- "* ]] || word=${PWD%/}/$word ;;
+  esac
+  words+=("$word")
+done
+set -- ${words[@]+"${words[@]}"}
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 fail() { echo "run_all.sh: $1" >&2; exit "${2:-2}"; }

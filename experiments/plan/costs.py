@@ -8,14 +8,11 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 from statistics import median
-from typing import Dict, List, Optional, Tuple
+from typing import List, Optional, Tuple
 
 from experiments.command_line import OneLineParser
 from experiments.evidence.files import write_json
-from experiments.evidence.packed import EVIDENCE, evidence_path
-from experiments.plan.config import Config, ConfigError, from_dict, members
-from experiments.plan.experiment_file import Plan, written_block
-from figures import figure_order
+from experiments.plan.config import Config, from_dict, members
 from tasks import get_task
 
 COSTS = Path(__file__).resolve().parents[1] / "costs.json"
@@ -75,58 +72,6 @@ def job_seconds(config: Config, what: str, costs: dict) -> float:
         return 0.0
     units = config.iterations * _relative_cost(config) if what == "train" else 1
     return STARTUP + each * len(members(config)) * units
-
-
-def seconds(config: Config, measures: List[str], costs: dict) -> float:
-    """Core-seconds of a run at its full length and of its measures."""
-    return sum(job_seconds(config, what, costs) for what in ["train"] + measures)
-
-
-def estimate(plan: Plan, results: Path, figures: List[str], path: Path = COSTS, evidence: Path = EVIDENCE) -> str:
-    """A table: for each figure, group and block of neither, its ensembles, those still to do, and core-hours.
-
-    Ensembles that several share are counted in each, and once in the total. Raises ConfigError if nothing has been
-    timed.
-    """
-    if not path.exists():
-        raise ConfigError(f"{path} is missing: nothing has been timed")
-    costs = json.loads(path.read_text())
-    asked: Dict[str, List[str]] = defaultdict(list)  # ensemble -> measures
-    for block, names in plan.blocks.items():
-        for name in names:
-            asked[name] = sorted(set(asked[name]) | set(plan.measures[block]))
-    parts = {name: {run for block in blocks for run in plan.blocks[block]} for name, blocks in _parts(plan, figures)}
-    parts["total"] = set().union(*parts.values())
-    width = max(len(name) for name in parts)
-    lines = [f"{'':{width}} {'ensembles':>9} {'runs':>5} {'to do':>6} {'core-hours':>11} {'hours to do':>14}"]
-    for name, ensembles in parts.items():
-        finished = {run for run in ensembles if (results / "runs" / run / "summary.json").is_file()}
-        finished |= {run for run in ensembles if evidence_path(evidence, run).is_file()}
-        left = ensembles - finished
-        hours = {run: seconds(plan.runs[run], asked[run], costs) / 3600 for run in ensembles}
-        runs = sum(len(members(plan.runs[run])) for run in ensembles)
-        whole, to_do = sum(hours.values()), sum(hours[run] for run in left)
-        lines.append(f"{name:{width}} {len(ensembles):9} {runs:5} {len(left):6} {whole:11.2f} {to_do:14.2f}")
-    unknown = sorted({config.task for config in plan.runs.values()} - set(costs))
-    if unknown:
-        lines.append(f"never timed, counted as nothing: {', '.join(unknown)}")
-    lines.append("Estimates assume that every run reaches its cap; a run that becomes stable ends sooner.")
-    return "\n".join(lines)
-
-
-def _parts(plan: Plan, figures: List[str]) -> List[Tuple[str, List[str]]]:
-    """(name, blocks) of the figures asked for; if none is, of all, and of the groups and blocks that none draws."""
-    shown = [(name, [block for blocks in plan.figures[name].values() for block in blocks]) for name in plan.figures]
-    if figures:
-        return [part for part in shown if part[0] in figures]
-    drawn = {group for groups in plan.figures.values() for group in groups}
-    parts = sorted(shown, key=lambda part: figure_order(part[0]))
-    parts += [(group, blocks) for group, blocks in plan.groups.items() if group not in drawn]
-    named, others = {block for _, blocks in parts for block in blocks}, defaultdict(list)
-    for block in plan.blocks:
-        if block not in named:
-            others[written_block(plan, block)].append(block)
-    return parts + list(others.items())
 
 
 def main(arguments: Optional[List[str]] = None) -> None:

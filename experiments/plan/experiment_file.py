@@ -119,6 +119,15 @@ def only_tasks(plan: Plan, tasks: Sequence[str]) -> Plan:
     )
 
 
+def measures_of(plan: Plan) -> Dict[str, List[str]]:
+    """{run: the measures that any block asks of it, sorted}."""
+    found: Dict[str, set] = {run: set() for run in plan.runs}
+    for block, runs in plan.blocks.items():
+        for run in runs:
+            found[run].update(plan.measures[block])
+    return {run: sorted(measures) for run, measures in found.items()}
+
+
 def _evidence(given) -> Optional[Dict[str, bool]]:
     if isinstance(given, dict):
         return {"weights": given.get("weights", True)}

@@ -5,7 +5,7 @@ from math import ceil
 from typing import Dict, List
 
 from experiments.plan.costs import job_seconds
-from experiments.plan.experiment_file import Plan
+from experiments.plan.experiment_file import Plan, measures_of
 
 TARGET = 20 * 60  # seconds; costs are known to a factor of two, so a batch takes ten minutes or more
 LIMIT = 4  # a job's time limit, as a multiple of what it should take
@@ -14,7 +14,7 @@ UNKNOWN = 240  # minutes, of what has never been timed
 
 def batches(plan: Plan, costs: dict) -> Dict[str, str]:
     """{run: name of its batch}; the same for the same plan, however much of it is done."""
-    asked = _measures(plan)
+    asked = measures_of(plan)
     found: Dict[str, str] = {}
     count, shared, filled = 0, "", TARGET
     for run, config in plan.runs.items():
@@ -34,7 +34,7 @@ def batches(plan: Plan, costs: dict) -> Dict[str, str]:
 def minutes(plan: Plan, costs: dict) -> Dict[str, int]:
     """{marker's name: the time limit of a run or measure}."""
     limits = {}
-    for run, measures in _measures(plan).items():
+    for run, measures in measures_of(plan).items():
         for what in ["train"] + measures:
             seconds = job_seconds(plan.runs[run], what, costs)
             limits[run if what == "train" else f"{run}.{what}"] = ceil(LIMIT * seconds / 60) or UNKNOWN
@@ -45,11 +45,3 @@ def batch_options(found: Dict[str, str]) -> List[str]:
     """What tells Snakemake that a batch is one job, although its runs do not depend on each other."""
     sizes = [f"{name}={count}" for name, count in sorted(Counter(found.values()).items()) if count > 1]
     return ["--group-components"] + sizes if sizes else []
-
-
-def _measures(plan: Plan) -> Dict[str, List[str]]:
-    asked = {run: set() for run in plan.runs}
-    for block, names in plan.blocks.items():
-        for name in names:
-            asked[name] |= set(plan.measures[block])
-    return {run: sorted(measures) for run, measures in asked.items()}

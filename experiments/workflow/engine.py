@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 from typing import List, Optional
 
+from experiments import HOME
 from experiments.workflow.batches import batch_options
 from experiments.workflow.progress import Progress
 
-HOME = Path(__file__).resolve().parents[2]
 SNAKEMAKE_LOG = "logs/snakemake.log"
 POLL = 0.5  # seconds from one look at the jobs to the next
 PATIENCE = 5  # seconds until what was told to end is told again: a job may have begun just then

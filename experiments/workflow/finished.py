@@ -5,11 +5,11 @@ import os
 import shutil
 import time
 from pathlib import Path
-from typing import Dict, Iterable, List, Optional, Set
+from typing import Iterable, List, Optional, Set
 
 from experiments.evidence.packed import TEMPORARY, EvidenceError, evidence_path, pack, read_evidence, unpack
 from experiments.measure.measures import get_measure
-from experiments.plan.experiment_file import Plan
+from experiments.plan.experiment_file import Plan, measures_of
 
 UNTIMED = "0 0\n"  # a marker, as job.sh writes it, of a job that has not been run here
 
@@ -22,28 +22,33 @@ def take_evidence(plan: Plan, results: Path, evidence: Optional[Path]) -> List[s
     """
     for left in (results / "runs").glob(f"*{TEMPORARY}"):  # left by a process that was killed while unpacking
         shutil.rmtree(str(left))
-    measures = _measures(plan)
+    measures = measures_of(plan)
     lines = []
     for run in sorted(plan.runs):
         folder = results / "runs" / run
-        if (folder / "summary.json").is_file():
-            line = _set_aside_if_short(results, folder, measures[run])
-        else:
-            line = _take(results, folder, evidence_path(evidence, run), measures[run]) if evidence else None
-        if line:
+        is_here = (folder / "summary.json").is_file()
+        line = _set_aside_if_short(results, folder, measures[run]) if is_here else None
+        if evidence and not (folder / "summary.json").is_file():
+            line = _take(results, folder, evidence_path(evidence, run), measures[run]) or line
+        if line and not (folder / "summary.json").is_file():
             lines.append(f"{line}: the ensemble is trained again")
     return lines
 
 
-def pack_missing(plan: Plan, results: Path, evidence: Path) -> None:
+def pack_missing(plan: Plan, results: Path, evidence: Path) -> List[str]:
     """Packs the plan's runs that are finished in the results folder and have no evidence, or an older one that lacks a
-    measure's table. Raises EvidenceError.
+    measure's table. Returns one line for each that cannot be packed.
     """
-    for run, measures in sorted(_measures(plan).items()):
+    lines = []
+    for run, measures in sorted(measures_of(plan).items()):
         folder, path = results / "runs" / run, evidence_path(evidence, run)
         tables = {f"{measure}.csv" for measure in measures if (folder / f"{measure}.csv").is_file()}
         if (folder / "summary.json").is_file() and not _has(path, tables):
-            pack(folder, evidence, plan.evidence["weights"])
+            try:
+                pack(folder, evidence, plan.evidence["weights"])
+            except (EvidenceError, OSError) as error:
+                lines.append(f"{folder} is not packed: {error}")
+    return lines
 
 
 def _has(path: Path, tables: Set[str]) -> bool:
@@ -54,16 +59,26 @@ def _has(path: Path, tables: Set[str]) -> bool:
         return False
 
 
-def _measures(plan: Plan) -> Dict[str, Set[str]]:
-    """{run: measures that any block asks of it}."""
-    found: Dict[str, Set[str]] = {run: set() for run in plan.runs}
-    for block, runs in plan.blocks.items():
-        for run in runs:
-            found[run].update(plan.measures[block])
-    return found
+def left_to_do(results: Path, evidence: Optional[Path], run: str, measures: List[str]) -> List[str]:
+    """What take_evidence would leave to do of a run: "train" and all its measures, or the measures that it lacks."""
+    folder = results / "runs" / run
+    if (folder / "summary.json").is_file():
+        files = _files(folder)
+        if not _out_of_reach(measures, files, (folder / "history.csv").read_text().splitlines()):
+            return [measure for measure in measures if f"{measure}.csv" not in files]
+    path = evidence_path(evidence, run) if evidence else None
+    if path and path.is_file() and not measures:
+        return []  # not worth opening
+    try:
+        members = read_evidence(path) if path and path.is_file() else {}
+    except EvidenceError:
+        members = {}
+    if not members or _out_of_reach(measures, set(members), members["history.csv"].decode().splitlines()):
+        return ["train", *measures]
+    return [measure for measure in measures if f"{measure}.csv" not in members]
 
 
-def _take(results: Path, folder: Path, path: Path, measures: Set[str]) -> Optional[str]:
+def _take(results: Path, folder: Path, path: Path, measures: List[str]) -> Optional[str]:
     """Unpacks one run if there is evidence that can be used; returns why it cannot."""
     if not path.is_file():
         return None
@@ -82,17 +97,20 @@ def _take(results: Path, folder: Path, path: Path, measures: Set[str]) -> Option
     return None
 
 
-def _set_aside_if_short(results: Path, folder: Path, measures: Set[str]) -> Optional[str]:
+def _set_aside_if_short(results: Path, folder: Path, measures: List[str]) -> Optional[str]:
     if all((folder / f"{measure}.csv").is_file() for measure in measures):
         return None
-    files = {str(path.relative_to(folder)) for path in folder.rglob("*")}
-    short = _out_of_reach(measures, files, (folder / "history.csv").read_text().splitlines())
+    short = _out_of_reach(measures, _files(folder), (folder / "history.csv").read_text().splitlines())
     if not short:
         return None
     for marker in (results / "done").glob(f"{folder.name}*"):
         marker.unlink()
     _set_aside(folder)
     return f"{folder} lacks the weights that {short} needs"
+
+
+def _files(folder: Path) -> Set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
 
 
 def _out_of_reach(measures: Iterable[str], files: Set[str], history: List[str]) -> Optional[str]:

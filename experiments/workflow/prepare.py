@@ -17,26 +17,27 @@ from experiments.workflow.finished import pack_missing, take_evidence
 from experiments.workflow.sources import sources
 
 
-def prepare(plan: Plan, what: str, results: Path, evidence: Optional[Path]) -> List[str]:
+def prepare(plan: Plan, what: str, results: Path, evidence: Optional[Path], asked: Optional[Plan] = None) -> List[str]:
     """Writes into the results folder what jobs and figures read: configs/, plan.json and selection.json.
 
-    Takes finished runs from `evidence`, a folder or None, and packs those that it lacks. Returns one line for each file
-    that cannot be used, or for a folder that cannot be written.
+    Takes finished runs from `evidence`, a folder or None, and packs those that it lacks. asked: the part of the plan
+    whose runs are made; the others are shown as far as they are finished. Returns one line for each file that cannot be
+    used, or for a folder that cannot be written.
     """
+    asked = asked or plan
     for folder in ("configs", "done", "logs", "running", "runs"):
         (results / folder).mkdir(parents=True, exist_ok=True)
     for name, config in plan.runs.items():
         path = results / "configs" / f"{name}.json"
         if not path.exists():
             write_json(path, as_dict(config))
-    shown = {"note": plan.note, "groups": plan.groups}
-    selection = dict(shown, what=what, reduced=plan.reduced, blocks=plan.blocks)
-    selection.update(specifications=plan.specifications, read_off=plan.read_off)
-    write_json(results / "selection.json", selection)
+    shown = {"note": plan.note, "reduced": plan.reduced, "groups": plan.groups, "blocks": plan.blocks}
+    shown.update(specifications=plan.specifications, read_off=plan.read_off)
+    write_json(results / "selection.json", dict(shown, what=what))
     words = _shell_words(plan, evidence)
-    drawn = {"figures": plan.figures, "sources": sources(plan.figures), "markers": markers(plan)}
+    drawn = {"figures": plan.figures, "sources": sources(plan.figures), "markers": markers(asked)}
     costs = read_costs()
-    grouped = {"ranks": ranks(plan), "batches": batches(plan, costs), "minutes": minutes(plan, costs)}
+    grouped = {"ranks": ranks(asked), "batches": batches(asked, costs), "minutes": minutes(asked, costs)}
     write_json(results / "plan.json", dict(words, **shown, **drawn, **grouped))
     for marker in (results / "done").iterdir():
         if job_end(marker)[0] != 0:
@@ -45,7 +46,7 @@ def prepare(plan: Plan, what: str, results: Path, evidence: Optional[Path]) -> L
     if plan.evidence and evidence and not _is_writable(evidence):
         lines.append(f"{evidence} cannot be written: finished runs stay in {results / 'runs'}")
     elif plan.evidence and evidence:
-        pack_missing(plan, results, evidence)
+        lines += pack_missing(plan, results, evidence)
     return lines
 
 

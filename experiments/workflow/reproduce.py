@@ -13,6 +13,7 @@ A run whose evidence is in evidence/ is finished, too. What `full` trains is pac
 evidence/ cannot be written, as in the image, runs stay in results/full/runs/ alone.
 """
 
+import argparse
 import json
 import os
 import sys
@@ -23,10 +24,11 @@ from experiments import HOME
 from experiments.command_line import OneLineParser
 from experiments.evidence.packed import EVIDENCE
 from experiments.plan.config import ConfigError
-from experiments.plan.costs import estimate, job_end
+from experiments.plan.costs import job_end
 from experiments.plan.experiment_file import Plan, only_tasks, read_plan
 from experiments.plan.framework import TENSORFLOW, results_name
 from experiments.workflow.engine import SNAKEMAKE_LOG, snakemake
+from experiments.workflow.estimate import estimate
 from experiments.workflow.prepare import locked, markers, prepare
 from experiments.workflow.progress import Progress, jobs
 from experiments.workflow.stamp import is_unchanged, stamp, write_stamp
@@ -82,7 +84,7 @@ def parser() -> OneLineParser:
     p = OneLineParser("run_all.sh", __doc__)
     p.add_argument("what", nargs="?", default="quick", help=f"{', '.join(PLANS)} or FILE.yaml (default quick)")
     p.add_argument("figures", nargs="*", help="such as figure2, table1, bounds (default: all, and the report)")
-    p.add_argument("--tasks", nargs="+", help="only these tasks (default: all of the file's)")
+    p.add_argument("--tasks", nargs="+", help="make only these tasks' runs (default: all of the file's)")
     p.add_argument("--cores", type=int, help="processes at once (default: all, or what a profile says)")
     p.add_argument(
         "--from-scratch",
@@ -111,9 +113,10 @@ def main(arguments: Optional[List[str]] = None) -> int:
         _show_products(results, given.figures)
         return 0
     try:
-        plan = _asked(read_plan(path), given)
+        plan = read_plan(path)
+        asked = _asked(plan, given)
         if given.dry_run:
-            print(estimate(plan, results, given.figures, evidence=evidence or Path(os.devnull)))
+            print(estimate(asked, results, given.figures, evidence=evidence))
             return 0
     except ConfigError as error:
         p.error(str(error))
@@ -121,25 +124,29 @@ def main(arguments: Optional[List[str]] = None) -> int:
     lock = locked(results)
     if lock is None:
         p.error(f"another workflow is running in {results}")
-    code = reproduce(p, plan, what, results, evidence, lock, given, more)
+    for line in prepare(plan, what, results, evidence, asked):
+        print(f"{p.prog}: {line}", file=sys.stderr)
+    code = reproduce(p, asked, results, lock, given, more)
     if code == 0:
         write_stamp(results, stamped())
     return code
 
 
-def _experiment_file(p: OneLineParser, given) -> Path:
+def _experiment_file(p: OneLineParser, given: argparse.Namespace) -> Path:
     """The experiment file that is asked for; ends the program where there is none, or an option cannot be."""
     path = Path(given.what) if given.what.endswith((".yaml", ".yml")) else PLANS.get(given.what)
     if path is None:
         p.error(f"unknown '{given.what}'; known: {', '.join(PLANS)}, FILE.yaml, environment")
     if given.cores is not None and given.cores < 1:
         p.error(f"--cores is {given.cores}; expected a whole number of at least 1")
+    if path.stem == "verify":
+        p.error(f"{path}: results/verify is the folder of `run_all.sh verify`; rename the file")
     if path.stem in PLANS and path.resolve() != PLANS[path.stem]:
         p.error(f"{path} has the name of {PLANS[path.stem]}, whose results it would overwrite; rename it")
     return path
 
 
-def _asked(plan: Plan, given) -> Plan:
+def _asked(plan: Plan, given: argparse.Namespace) -> Plan:
     """The plan, or its part on the tasks that are asked for. Raises ConfigError for an unknown task or figure."""
     asked = only_tasks(plan, given.tasks) if given.tasks else plan
     for name in given.figures:
@@ -148,15 +155,15 @@ def _asked(plan: Plan, given) -> Plan:
     return asked
 
 
-def reproduce(p, plan: Plan, what: str, results: Path, evidence: Optional[Path], lock: int, given, more) -> int:
-    """Runs the workflow in the locked folder and reports how it ended; returns the exit code."""
-    for line in prepare(plan, what, results, evidence):
-        print(f"{p.prog}: {line}", file=sys.stderr)
-    asked = targets(plan, given.figures)
-    todo = jobs(plan, [name for name in asked if name.startswith("done/")])
+def reproduce(
+    p: OneLineParser, plan: Plan, results: Path, lock: int, given: argparse.Namespace, more: List[str]
+) -> int:
+    """Runs the workflow in the locked folder, which is prepared, and reports how it ended; returns the exit code."""
+    wanted = targets(plan, given.figures)
+    todo = jobs(plan, [name for name in wanted if name.startswith("done/")])
     cores = given.cores if given.cores or "--profile" in more else len(os.sched_getaffinity(0))
     print(f"{len(todo)} jobs{f' on {cores} cores' if cores else ''}; results in {results}", flush=True)
-    code = snakemake(results, lock, cores, asked, more, Progress(results, todo, cores, sys.stderr))
+    code = snakemake(results, lock, cores, wanted, more, Progress(results, todo, cores, sys.stderr))
     if code >= 128:
         p.exit(code, f"{p.prog}: stopped; the same command resumes from there\n")
     problems = failures(results) + (weak_runs(results, plan) if plan.min_accuracy else [])

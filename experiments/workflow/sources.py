@@ -16,25 +16,26 @@ PUBLISHED = HOME / "experiments" / "published.json"
 
 
 def sources(figures: Iterable[str]) -> dict:
-    """{"figures": {figure: ...}, "verdicts": ..., "report": ...}: hashes of everything that they depend on.
+    """{"figures": {figure: ...}, "verdicts": ..., "report": ...}: hashes of what they depend on apart from runs.
 
-    A figure whose code names published.json depends on its own claims there; the report depends on every module of
-    figures/, since it has all their captions. Raises OSError, ValueError.
+    A figure whose code names published.json depends on its own claims there or, if it has none, on all that it says;
+    the report depends on every module of figures/, since it has all their captions. Raises OSError, ValueError.
     """
     published = json.loads(PUBLISHED.read_text(encoding="utf-8"))
     modules = [f"figures.{path.stem}" for path in (HOME / "figures").glob("*.py") if path.stem != "__init__"]
     templates = {path.name: _hash(path) for path in sorted((HOME / "figures").glob("*.j2"))}
     return {
-        "figures": {name: _figure(name, published["claims"]) for name in figures},
+        "figures": {name: _figure(name, published) for name in figures},
         "verdicts": [source_hashes(["figures.verdicts", "figures.summaries"], PACKAGES), published],
         "report": [source_hashes(modules, PACKAGES), templates, published],
     }
 
 
-def _figure(name: str, claims: list) -> list:
+def _figure(name: str, published: dict) -> list:
     hashes = source_hashes([f"figures.{name}"], PACKAGES)
     reads_claims = any(names_file(module, PUBLISHED.name) for module in hashes)
-    return [hashes, [claim for claim in claims if claim.get("figure") == name] if reads_claims else []]
+    own = [claim for claim in published["claims"] if claim.get("figure") == name]
+    return [hashes, own or published] if reads_claims else [hashes]
 
 
 def _hash(path: Path) -> str:

@@ -3,30 +3,38 @@
     ./run_all.sh verify                                 the shortest of each task and rule
     ./run_all.sh verify --runs 3 --task delayed_match   that many in all, the shortest of each rule first
 
-They are trained in results/verify/. The same command resumes what was interrupted; remove that folder to train all of
-them again. Another type of processor gives other bits: then the largest difference in each column of the history and in
-the weights is shown, relative to the largest number there.
+They are trained in results/verify/. The same command resumes what was interrupted; what other code has trained there is
+removed, and to train all of them again remove that folder. Another type of processor gives other bits: then the largest
+difference in each column of the history and in the weights is shown, relative to the largest number there.
 """
 
 import json
 import os
+import pkgutil
+import shutil
 import sys
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
+import rules
+import tasks
 from experiments import HOME
 from experiments.command_line import OneLineParser
 from experiments.evidence.difference import difference, makers
+from experiments.evidence.files import write_json
 from experiments.evidence.packed import EVIDENCE, SUFFIX, EvidenceError, read_evidence
 from experiments.plan.config import Config, ConfigError, from_dict, members
 from experiments.plan.costs import COSTS, job_seconds
 from experiments.plan.experiment_file import Plan
 from experiments.plan.framework import TENSORFLOW
+from experiments.plan.source import source_hashes
 from experiments.workflow.engine import snakemake
 from experiments.workflow.prepare import locked, markers, prepare
 from experiments.workflow.progress import Progress, jobs, run_names
 from experiments.workflow.reproduce import failures
 from tasks import known_tasks
+
+CODE = ("models", "rules", "tasks", "hessian", "experiments")
 
 
 class Packed(NamedTuple):
@@ -62,6 +70,18 @@ def chosen(found: List[Packed], runs: Optional[int]) -> Dict[str, Packed]:
         ranked.append((seen[group], packed.length, packed.path.name, packed))
     count = len(seen) if runs is None else runs
     return {name[: -len(SUFFIX)]: packed for _, _, name, packed in sorted(ranked, key=lambda one: one[:3])[:count]}
+
+
+def remove_if_stale(results: Path) -> None:
+    """Removes what the folder holds if other code than today's has trained it: it would be taken for today's."""
+    packages = (rules, tasks)
+    modules = [f"{each.__name__}.{file.name}" for each in packages for file in pkgutil.iter_modules(each.__path__)]
+    code = source_hashes(["experiments.train.__main__", *modules], CODE)
+    path = results / "code.json"
+    if not path.is_file() or json.loads(path.read_text()) != code:
+        for folder in ("runs", "done"):
+            shutil.rmtree(str(results / folder), ignore_errors=True)
+        write_json(path, code)
 
 
 def train_anew(configs: Dict[str, Config], results: Path, lock: int, cores: int) -> int:
@@ -105,6 +125,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     lock = locked(results)
     if lock is None:
         p.error(f"another workflow is running in {results}")
+    remove_if_stale(results)
     code = train_anew({run: packed.config for run, packed in picked.items()}, results, lock, given.cores)
     if code >= 128:
         p.exit(code, f"{p.prog}: stopped; the same command resumes from there\n")

@@ -24,7 +24,7 @@ from experiments.evidence.packed import DIGEST, EvidenceError, evidence_path, pa
 from experiments.plan.config import as_dict, config_hash, make_config, stored_hash
 from experiments.plan.experiment_file import Plan
 from experiments.workflow import verify
-from experiments.workflow.finished import pack_missing, take_evidence
+from experiments.workflow.finished import left_to_do, pack_missing, take_evidence
 from experiments.workflow.verify import chosen, verifiable
 
 HOME = Path(__file__).resolve().parents[2]
@@ -117,6 +117,34 @@ def test_a_measure_whose_weights_are_not_there_has_the_run_trained_anew(measure,
     lines, runs, done = taken(tmp_path, "spectrum", measure)
     assert lines == [f"{path} lacks the weights that {measure} needs: the ensemble is trained again"]
     assert runs == done == []
+
+
+def test_a_run_that_lacks_a_table_takes_it_from_evidence_instead_of_training_anew(tmp_path):
+    """Such as after a pull that brought a measure which needs weights that evidence does not keep."""
+    path = pack(made(tmp_path / "made", measures=()), tmp_path / "evidence", weights=True)
+    assert taken(tmp_path) == ([], [path.name.split(".")[0]], [path.name.split(".")[0]])
+    run = made(tmp_path / "again", measures=("taylor",))
+    pack(run, tmp_path / "evidence", weights=True)
+    assert left_to_do(tmp_path / "results", tmp_path / "evidence", run.name, ["taylor"]) == []
+    lines, runs, done = taken(tmp_path, "taylor")
+    assert lines == [] and run.name in runs and done == [run.name, f"{run.name}.taylor"]
+    assert (tmp_path / "results" / "runs" / run.name / "taylor.csv").read_text() == "seed\n0\n"
+
+
+def test_what_is_left_to_do_of_a_run_is_what_taking_its_evidence_would_leave(tmp_path):
+    results, evidence = tmp_path / "results", tmp_path / "evidence"
+    run = made(tmp_path / "made")
+    assert left_to_do(results, evidence, run.name, ["spectrum"]) == ["train", "spectrum"]
+    assert left_to_do(results, None, run.name, []) == ["train"]
+    path = pack(run, evidence, weights=True)
+    assert left_to_do(results, evidence, run.name, []) == []
+    assert left_to_do(results, evidence, run.name, ["power_law", "spectrum"]) == ["power_law"]
+    assert left_to_do(results, evidence, run.name, ["taylor"]) == ["train", "taylor"]
+    path.write_bytes(b"damaged")
+    assert left_to_do(results, evidence, run.name, ["spectrum"]) == ["train", "spectrum"]
+    (results / "runs").mkdir(parents=True)
+    shutil.copytree(str(run), str(results / "runs" / run.name))
+    assert left_to_do(results, evidence, run.name, ["spectrum", "taylor"]) == ["taylor"]
 
 
 def test_a_spectrum_needs_the_weights_at_the_end_alone(tmp_path):
@@ -271,6 +299,17 @@ def test_what_is_finished_and_has_no_evidence_is_packed(tmp_path):
     assert path.read_bytes() == pack(run, tmp_path / "other", weights=True).read_bytes()
 
 
+def test_a_run_that_cannot_be_packed_is_named_and_the_others_are_packed(tmp_path):
+    other = make_config("pattern_generation", "bptt", [2, 3], [0.003], iterations=500)
+    whole, damaged = (made(tmp_path / "results" / "runs", config) for config in (CONFIG, other))
+    (damaged / "weights" / "000500.npz").write_bytes(b"PK")
+    plan = planned()._replace(evidence={"weights": False})
+    plan = plan._replace(runs={whole.name: CONFIG, damaged.name: other})
+    (line,) = pack_missing(plan, tmp_path / "results", tmp_path / "evidence")
+    assert line.startswith(f"{damaged} is not packed: ") and "\n" not in line
+    assert evidence_path(tmp_path / "evidence", whole.name).is_file()
+
+
 def test_evidence_that_lacks_a_measure_which_the_run_has_by_now_is_packed_anew(tmp_path):
     run = made(tmp_path / "results" / "runs")
     plan = planned("spectrum", "taylor")._replace(evidence={"weights": True})
@@ -332,3 +371,20 @@ def test_verify_picks_the_shortest_of_each_task_and_rule(tmp_path):
     assert set(chosen(found, 4)) == short and len(chosen(found, 5)) == 5 and len(chosen(found, 1)) == 1
     of_one_task, _ = verifiable(tmp_path / "evidence", ["delayed_match"])
     assert {one.config.task for one in of_one_task} == {"delayed_match"}
+
+
+def test_what_other_code_has_verified_is_removed_and_trained_anew(tmp_path, monkeypatch):
+    """Without it an edit of the training loop would be compared with what the code before it had trained."""
+    (tmp_path / "runs" / "old").mkdir(parents=True)
+    verify.remove_if_stale(tmp_path)
+    assert not (tmp_path / "runs").exists()
+    (tmp_path / "runs" / "new").mkdir(parents=True)
+    verify.remove_if_stale(tmp_path)
+    assert (tmp_path / "runs" / "new").is_dir()
+    today = verify.source_hashes
+    monkeypatch.setattr(verify, "source_hashes", lambda *given: dict(today(*given), **{"hessian.product": "0"}))
+    verify.remove_if_stale(tmp_path)
+    assert not (tmp_path / "runs").exists()
+    assert {"models.recurrence", "experiments.train.loop", "rules.mdgl", "tasks.seq_mnist"} <= set(
+        json.loads((tmp_path / "code.json").read_text())
+    )

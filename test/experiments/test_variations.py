@@ -117,6 +117,21 @@ def test_the_figures_find_specifications_and_what_is_read_off_in_the_selection(t
     assert only_tasks(plan, ["pattern_generation"]) == plan
 
 
+def test_runs_of_some_tasks_are_made_and_all_are_shown(tmp_path):
+    """Or a part that was asked for would wipe the other tasks' results from figures and report."""
+    (tmp_path / "two.yaml").write_text(
+        "blocks:\n  a: {task: pattern_generation, rules: [bptt], seeds: 1, learning_rates: [0.01]}\n"
+        "  b: {task: delayed_match, rules: [bptt], seeds: 1, learning_rates: [0.01], measures: [spectrum]}\n"
+        "groups: {main: [a, b]}\n"
+    )
+    plan = read_plan(tmp_path / "two.yaml")
+    prepare(plan, "two", tmp_path, None, only_tasks(plan, ["delayed_match"]))
+    selection, planned = (json.loads((tmp_path / name).read_text()) for name in ("selection.json", "plan.json"))
+    assert set(selection["blocks"]) == {"a", "b"} and selection["groups"] == {"main": ["a", "b"]}
+    (run,) = plan.blocks["b"]
+    assert planned["markers"] == {"b": [f"done/{run}", f"done/{run}.spectrum"]} and planned["ranks"] == [[run]]
+
+
 BAD = {
     "name": (
         "{choices: {recurent_gain: [1, 2]}}",

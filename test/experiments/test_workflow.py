@@ -1,5 +1,6 @@
 """The whole workflow at small size, in copies of the project: undisturbed, killed again and again, failing."""
 
+import functools
 import json
 import os
 import random
@@ -14,12 +15,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from waiting import wait_for
 
 from experiments.plan import costs
 from experiments.plan.config import ConfigError, make_config
 from experiments.plan.experiment_file import read_plan
 from experiments.plan.framework import TENSORFLOW, results_name
 from experiments.workflow import reproduce
+from experiments.workflow.estimate import estimate
 from experiments.workflow.progress import STATE
 
 pytestmark = pytest.mark.slow
@@ -211,6 +214,10 @@ def test_figures_verdicts_and_report_follow_what_they_are_made_with_and_nothing_
     with next((folder / "figures").glob("report*.j2")).open("a") as template:
         template.write("<!-- another template -->")
     assert drawn_anew(folder) == {"report"}
+    edit(folder / "small.yaml", "reduced: true", "reduced: false")
+    assert drawn_anew(folder) == {"figure3", "figure8", "verdicts", "report"}
+    verdicts = json.loads((results_of(folder) / "verdicts.json").read_text())
+    assert "no verdict (reduced)" not in {row["verdict"] for row in verdicts["rows"]}
 
 
 def trained(folder):
@@ -339,32 +346,41 @@ def test_a_larger_batch_costs_more_but_for_its_evaluations():
 
 
 def test_a_plan_can_be_costed_from_what_was_timed(undisturbed, tmp_path):
-    folder, _ = undisturbed
+    """The markers are rewritten, as jobs this short take less than the start that is subtracted."""
+    folder = copied_with_results(tmp_path / "copy", undisturbed)
+    runs = sorted(path.name for path in (results_of(folder) / "runs").iterdir())
+    for run, seconds in zip(runs, (30, 50)):
+        (results_of(folder) / "done" / run).write_text(f"0 {seconds}\n")
     costs.main([str(results_of(folder)), "--output", str(tmp_path / "costs.json")])
     timed = json.loads((tmp_path / "costs.json").read_text())["pattern_generation"]
-    seconds = [
-        int((results_of(folder) / "done" / run).read_text().split()[1])
-        for run in (p.name for p in (results_of(folder) / "runs").iterdir())
-    ]
-    each = [max(0, s - costs.STARTUP) / (2 * 1000) for s in seconds]  # two replicas, 1,000 iterations
-    assert timed["any"]["train"] == pytest.approx(sum(each) / 2)
+    assert timed["any"]["train"] == pytest.approx((20 + 40) / 2 / (2 * 1000))  # two runs of 1,000 iterations each
     plan = read_plan(folder / "small.yaml")
-    table = costs.estimate(plan, results_of(folder), [], tmp_path / "costs.json").splitlines()
+    table = estimate(plan, results_of(folder), [], tmp_path / "costs.json").splitlines()
     assert [line.split()[0] for line in table[1:4]] == ["figure3", "figure8", "total"]
-    name, ensembles, runs, to_do, hours, hours_to_do = table[3].split()
-    assert (ensembles, runs, to_do, hours_to_do) == ("2", "4", "0", "0.00")
-    fresh = costs.estimate(plan, tmp_path, [], tmp_path / "costs.json").splitlines()[3].split()
+    _, ensembles, members, to_do, hours, hours_to_do = table[3].split()
+    assert (ensembles, members, to_do, hours_to_do) == ("2", "4", "0", "0.00")
+    fresh = estimate(plan, tmp_path, [], tmp_path / "costs.json").splitlines()[3].split()
     assert fresh[3] == "2" and fresh[4] == fresh[5] == hours
+    (results_of(folder) / "runs" / runs[0] / "spectrum.csv").unlink()
+    assert estimate(plan, results_of(folder), [], tmp_path / "costs.json").splitlines()[3].split()[3] == "1"
     with pytest.raises(ConfigError, match="nothing has been timed"):
-        costs.estimate(plan, tmp_path, [], tmp_path / "none.json")
+        estimate(plan, tmp_path, [], tmp_path / "none.json")
+
+
+def is_at_work(process, folder):
+    """Whether one of the workflow's jobs is running, or it has ended."""
+    return process.poll() is not None or any(results_of(folder).glob("running/*"))
 
 
 def test_killed_at_ten_random_moments_it_ends_with_the_same_bits(undisturbed, tmp_path):
-    """kill -9 of the workflow, of single jobs, or of everything; then once to the end."""
+    """kill -9 of the workflow, of single jobs, or of everything, once a job is running; then once to the end."""
     folder, moments = copied(tmp_path), random.Random(0)
     for _ in range(10):
+        for left in results_of(folder).glob("running/*"):
+            left.unlink()
         process = begin(folder)
-        time.sleep(moments.uniform(0.5, 4))
+        wait_for(functools.partial(is_at_work, process, folder))
+        time.sleep(moments.uniform(0, 3))
         working = processes(folder)
         kill(moments.choice([working[-1:], [process.pid], [process.pid] + working]))
         time.sleep(moments.uniform(0, 1))
@@ -400,10 +416,7 @@ def test_without_markers_nothing_has_failed(tmp_path):
 def test_told_to_stop_it_saves_in_the_middle_of_a_run_and_says_so_in_one_line(number, tmp_path):
     folder = copied(tmp_path)
     process = begin(folder)
-    deadline = time.time() + 120
-    while not list(results_of(folder).glob("runs/*.partial/checkpoint.npz")):
-        assert time.time() < deadline and process.poll() is None
-        time.sleep(0.05)
+    wait_for(lambda: list(results_of(folder).glob("runs/*.partial/checkpoint.npz")), process)
     process.send_signal(number)
     out, _ = process.communicate()
     assert process.returncode == 128 + number
@@ -431,10 +444,19 @@ def run_all(folder, *arguments):
 
 def test_an_experiment_file_is_the_callers_or_none(tmp_path):
     """Not one that the repository has by the same path; a link has the name of its own."""
-    theirs = "experiments/profiles/local/config.yaml"
+    theirs = "experiments/workflow/profiles/slurm/config.yaml"
+    assert (HOME / theirs).is_file()
     code, _, err = run_all(tmp_path, theirs, "--dry-run")
     assert code == 2 and len(err.splitlines()) == 1 and f"{tmp_path / theirs} cannot be read" in err, err
     (tmp_path / "mine.yaml").symlink_to(tmp_path / "full.yaml")
     (tmp_path / "full.yaml").write_text("blocks: {}\n")
     code, out, err = run_all(tmp_path, "mine.yaml", "--dry-run")
     assert code == 0 and "total" in out, err
+    assert run_all(tmp_path, "--dry-run", "mine.yaml") == (code, out, err)
+
+
+def test_a_file_named_verify_would_share_a_folder_with_the_command(tmp_path, capsys):
+    (tmp_path / "verify.yaml").write_text("blocks: {}\n")
+    with pytest.raises(SystemExit) as code:
+        reproduce.main([str(tmp_path / "verify.yaml"), "--dry-run"])
+    assert code.value.code == 2 and "rename the file" in capsys.readouterr().err
