@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 from typing import Dict, List, Optional
 
+from experiments import HOME
 from experiments.command_line import OneLineParser
 
-HOME = Path(__file__).resolve().parents[1]
 PYTHONS = [HOME / folder / "bin" / "python" for folder in (".venv", ".venv-tf2")]
 LINE = re.compile(r"(?P<name>\S.*\S)\s+[\d.]+ x .*\((?P<milliseconds>[\d.]+) ms, .*\)")  # of bench.report
 

@@ -2,15 +2,13 @@
 
 import os
 import time
-from pathlib import Path
 from typing import Callable
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from experiments import HOME
 from experiments.evidence.provenance import commit_of
-
-HOME = Path(__file__).resolve().parents[1]
 
 
 def pin_to_one_core() -> None:

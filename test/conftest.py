@@ -1,4 +1,4 @@
-"""Small random problems in float64, and a session for the graphs built on them."""
+"""Where tests find the project and each other's helpers; slow ones are marked and run when asked for."""
 
 import gc
 import os

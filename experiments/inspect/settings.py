@@ -1,10 +1,11 @@
 """How a network of the user's own is inspected: by which rule, loss and cell."""
 
+import argparse
 from typing import NamedTuple
 
 from experiments.plan.settings import BY_NAME
 from rules import get_rule
-from tasks import get_task
+from tasks import Task, get_task
 
 # name -> (loss in models.losses, whether it applies at the last time step only)
 LOSSES = {
@@ -34,24 +35,10 @@ class Settings(NamedTuple):
     relative_flatness: bool = False
 
 
-def settings_of(given) -> Settings:
+def settings_of(given: argparse.Namespace) -> Settings:
     """The settings of a command line. Raises ValueError with one line."""
     task = get_task(given.task)
-    own = next(
-        (name for name, (loss, last) in LOSSES.items() if (loss, last) == (task.loss, len(task.supervised_steps) == 1)),
-        None,
-    )
-    rule = given.rule
-    if given.truncate is not None:
-        if rule != "truncated_bptt":
-            raise InputError(f"--truncate goes with the rule truncated_bptt, not with {rule}")
-        if given.truncate < 0:
-            raise InputError(f"--truncate is {given.truncate}; expected a whole number of at least 0")
-        rule = f"truncated_bptt({given.truncate})"
-    get_rule(rule)
-    loss = own if given.loss is None else given.loss
-    if loss is None:
-        raise InputError(f"the loss of {given.task} is none of {', '.join(LOSSES)}: give --loss")
+    rule, loss = _rule(given), _loss(given, task)
     known = (
         ("loss", loss, LOSSES),
         ("matrix", given.hessian_of, BY_NAME["hessian_of"].choices),
@@ -76,3 +63,26 @@ def settings_of(given) -> Settings:
         top_eigenvalues=given.top_eigenvalues or 0,
         relative_flatness=given.relative_flatness,
     )
+
+
+def _rule(given: argparse.Namespace) -> str:
+    rule = given.rule
+    if given.truncate is not None:
+        if rule != "truncated_bptt":
+            raise InputError(f"--truncate goes with the rule truncated_bptt, not with {rule}")
+        if given.truncate < 0:
+            raise InputError(f"--truncate is {given.truncate}; expected a whole number of at least 0")
+        rule = f"truncated_bptt({given.truncate})"
+    get_rule(rule)
+    return rule
+
+
+def _loss(given: argparse.Namespace, task: Task) -> str:
+    """The one that is given, or else the task's own."""
+    if given.loss is not None:
+        return given.loss
+    last_only = len(task.supervised_steps) == 1
+    own = next((name for name, (loss, last) in LOSSES.items() if (loss, last) == (task.loss, last_only)), None)
+    if own is None:
+        raise InputError(f"the loss of {given.task} is none of {', '.join(LOSSES)}: give --loss")
+    return own

@@ -56,7 +56,7 @@ def relative_flatness(loss: str, features: np.ndarray, readout_weights: np.ndarr
     return RELATIVE_FLATNESS[loss](features, readout_weights, outputs)
 
 
-def spectrum(operator, k: int, progress: Optional[Callable[[int], None]] = None) -> Eigenpairs:
+def spectrum(operator: HessianOperator, k: int, progress: Optional[Callable[[int], None]] = None) -> Eigenpairs:
     """The k leading eigenpairs: the whole matrix of a small network, ARPACK for others. Raises ValueError."""
     method = "dense" if operator.shape[0] <= DENSE_UP_TO else "arpack"
     return top_eigenpairs(operator, k, method, progress=progress)

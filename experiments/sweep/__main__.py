@@ -13,6 +13,7 @@ unless a run asks for another, so that rules differ in nothing else (ours). scal
 three-factor rule's learning rate (Eq. 36).
 """
 
+import argparse
 import sys
 from pathlib import Path
 from typing import List, Optional
@@ -35,7 +36,7 @@ BATCH_SIZES = (64, 256, 1024)  # paper, A.3; for tasks that train in batches
 SETTABLE = ("optimizer", "iterations", "evaluate_every")  # of a run's settings
 
 
-def planned(given) -> List[Config]:
+def planned(given: argparse.Namespace) -> List[Config]:
     """The runs of a sweep. Raises ConfigError."""
     if given.rule == "scaled_bptt":
         raise ConfigError("scaled_bptt is not swept: it takes the three-factor rule's learning rate")

@@ -5,6 +5,7 @@ import io
 import os
 import pty
 import re
+import select
 import signal
 import struct
 import subprocess
@@ -13,6 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
+from waiting import wait_for
 
 from experiments.plan.experiment_file import read_plan
 from experiments.workflow import progress
@@ -59,6 +61,7 @@ def terminal(columns):
 
 
 def seen(ours):
+    assert select.select([ours], [], [], 60)[0], "nothing was shown"
     time.sleep(0.05)
     return os.read(ours, 100000).decode()
 
@@ -197,8 +200,8 @@ def test_a_job_is_running_while_it_runs_and_leaves_its_exit_code(tmp_path):
 @pytest.mark.parametrize("to_all", [True, False], ids=["its processes too", "it alone"])
 def test_a_job_that_is_told_to_stop_leaves_no_marker(tmp_path, to_all):
     process = run_job(tmp_path, "bash", "-c", "echo ready; trap 'exit 143' TERM; sleep 2 & wait")
-    while not (tmp_path / "logs" / "a.log").exists() or not (tmp_path / "logs" / "a.log").read_text():
-        time.sleep(0.02)
+    log = tmp_path / "logs" / "a.log"
+    wait_for(lambda: log.exists() and log.read_text(), process)
     (os.killpg if to_all else os.kill)(process.pid, signal.SIGTERM)
     assert process.wait() in (143, -signal.SIGTERM)
     assert list((tmp_path / "running").iterdir()) == [] and list((tmp_path / "done").iterdir()) == []
