@@ -57,7 +57,7 @@ def full(tmp_path_factory):
 def test_the_report_tells_verdicts_failures_and_settings(full):
     html = full.read_text()
     assert re.search(r'class="standing holds">✓ holds', html) and "reduced version" not in html
-    assert "gone" in html and "failed or missing" in html and "not finished: no summary" in html
+    assert "gone" in html and "no results: " in html and "not finished: no summary" in html
     assert html.count("This figure could not be drawn") == 1 and "1 diverged" in html
     assert "code abc" in html and "tensorflow 1.14.0" in html and "NaN" not in html and ">nan" not in html
 
@@ -109,6 +109,7 @@ def test_a_published_spread_and_a_margin_of_ours_are_told_apart(full):
     rows = re.findall(r'<details class="row"[^>]*data-claim="(\w+)".*?</details>', html, re.DOTALL)
     texts = dict(zip(rows, re.findall(r'<details class="row".*?</details>', html, re.DOTALL)))
     assert "Published: 0.7 (our margin: 0.05)" in texts["three_factor_accuracy"]
+    assert "Threshold: 0.5" in texts["assumption_1"] and "Expected: 1" in texts["error_alignment_weak"]
     assert "Published: 2550 ± 490." in texts["table1_eigenvalue_three_factor"]
 
 
@@ -121,7 +122,7 @@ def test_the_same_results_give_the_same_page(full):
 
 def test_without_verdicts_the_report_says_what_to_do(tmp_path):
     root = ResultsFolder(tmp_path / "r").save()
-    with pytest.raises(RunsError, match="run `python -m figures verdicts` first"):
+    with pytest.raises(RunsError, match="run `python -m figures verdicts RESULTS .*` first"):
         report.page(load(root), tmp_path)
 
 
