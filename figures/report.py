@@ -8,7 +8,7 @@ reads what the other modules wrote (OUTPUT/verdicts.json, OUTPUT/figures/*.png) 
 import base64
 import importlib
 from pathlib import Path
-from typing import List
+from typing import Dict, Iterable, List, Tuple
 
 from figures import answers, known_figures, specification_words
 from figures.claims import read_published, rows_of
@@ -26,8 +26,9 @@ def page(results: Results, output: Path) -> str:
     if results.specifications:  # whose runs are not those that claims are judged by
         rows = answers.with_runs(rows)
     claims, published = answers.claims(rows), read_published()
-    names = [*known_figures(), *dict.fromkeys(c.figure for c in claims if c.figure not in known_figures())]
-    sections = [_section(results, output, name, claims) for name in names]
+    known = known_figures()  # once: it reads every module
+    names = [*known, *dict.fromkeys(claim.figure for claim in claims if claim.figure not in known)]
+    sections = [_section(results, output, name, claims, known) for name in names]
     shown = [section for section in sections if section["figure"] or section["claims"]]
     return (
         environment()
@@ -53,12 +54,15 @@ def page(results: Results, output: Path) -> str:
     )
 
 
-def _section(results: Results, output: Path, name: str, claims: List[answers.Claim]) -> dict:
-    """A figure with its claims, or claims that no figure shows. figure: whether the runs at hand draw it."""
+def _section(
+    results: Results, output: Path, name: str, claims: List[answers.Claim], known: Dict[str, Tuple[str, ...]]
+) -> dict:
+    """A figure with its claims, or claims that no figure shows. figure: whether the runs at hand draw it. known: as of
+    known_figures."""
     own = [claim for claim in claims if claim.figure == name]
     section = {"name": name, "short": title(name), "heading": title(name), "claims": own}
     section.update(blocks=[_block(claim) for claim in own], figure=False, tables=[], specifications=None)
-    roles = known_figures().get(name, ())
+    roles = known.get(name, ())
     if not set(roles) & set(results.groups):
         return dict(section, picture="", caption="", settings=settings_of(results, _groups_of(name)))
     module = importlib.import_module(f"figures.{name}")
@@ -72,7 +76,7 @@ def _section(results: Results, output: Path, name: str, claims: List[answers.Cla
         caption=module.CAPTION,
         picture=base64.b64encode(picture.read_bytes()).decode() if picture.is_file() else "",
         settings=settings_of(results, roles),
-        tables=sorted(path.name for path in figures.glob("*.csv") if _figure_of(path.stem) == name),
+        tables=sorted(path.name for path in figures.glob("*.csv") if _figure_of(path.stem, known) == name),
     )
 
 
@@ -89,9 +93,9 @@ def _groups_of(name: str) -> List[str]:
     return sorted({group.split(":")[0] for row in own for group in row.groups})
 
 
-def _figure_of(stem: str) -> str:
+def _figure_of(stem: str, known: Iterable[str]) -> str:
     """Which figure wrote the table of that name: the one with the longest name that it begins with."""
-    names = [name for name in known_figures() if stem == name or stem.startswith(f"{name}_")]
+    names = [name for name in known if stem == name or stem.startswith(f"{name}_")]
     return max(names, key=len, default="")
 
 
