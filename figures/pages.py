@@ -82,14 +82,13 @@ def _rendered(template: str, results: Path, output: Path) -> str:
             few=FEW,
             claims=found,
             tasks=answers.tasks_of(rows),
-            signs=answers.SIGNS,
             tally=answers.tally(found, rule),
             numbers=answers.NUMBERS,
             rates=_rates(results / "figures" / RATES),
             headlines=answers.headlines(found),
             leading=[by_name[name] for name in LEADING if name in by_name],
             figures={claim.figure: title(claim.figure) for claim in found},
-            runs=smallest_group,
+            in_table=in_table,
             picture=(results / PICTURE).is_file() and PICTURE,
             folder=os.path.relpath(str(results), str(output)),
         )
@@ -105,6 +104,16 @@ def _rates(path: Path) -> List[tuple]:
         (task_label(task), rule_label(rule), {row["side"]: row for row in own.to_dict("records")})
         for (task, rule), own in table.groupby(["task", "rule"], sort=False)
     ]
+
+
+def in_table(cell: answers.Cell) -> str:
+    """A claim on a task in a table of claims: its standing, its number, whose that is, how many runs it comes from."""
+    number = f" ({answers.numbered(cell)})" if cell.number else ""
+    runs = smallest_group(cell)
+    count = f", n = {runs}" if runs else ""
+    return (
+        f"{answers.SIGNS.get(cell.standing, '')} {cell.standing}{number}{'†' if cell.shown['unequal'] else ''}{count}"
+    )
 
 
 def smallest_group(cell: answers.Cell) -> Optional[int]:

@@ -12,7 +12,7 @@ from figures.gaps import ended, gap_label, is_published_rule
 from figures.labels import rule_label
 from figures.measures import finite
 from figures.runs import Results, with_rules
-from figures.style import COLOURS, empty, legend, marker, panels, task_columns
+from figures.style import empty, legend, marker, panels, rule_style, task_columns
 
 ROLES = ("main", "learning_rates")
 TITLE = "Against BPTT at the same learning rate"
@@ -99,7 +99,7 @@ def _panel(axis: plt.Axes, table: pd.DataFrame, quantity: str) -> None:
         shown = rule if side == "rule" else "bptt"
         values = _values(own, quantity)
         x = against.index(rule) + SIDES[side]
-        look = {"color": COLOURS.get(shown, "#777777"), "markersize": 4, "alpha": 0.5, "linestyle": ""}
+        look = {"color": rule_style(shown)["color"], "markersize": 4, "alpha": 0.5, "linestyle": ""}
         if side == "bptt_same_rate":
             look["markerfacecolor"] = "none"
         if side in BPTT and side not in named:

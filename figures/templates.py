@@ -27,7 +27,6 @@ def environment() -> jinja2.Environment:
         slug=slug,
         percent=percent,
         sentence=answers.sentence,
-        numbered=answers.numbered,
         capitalize_first=capitalize_first,
     )
     return found
